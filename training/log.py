@@ -1,0 +1,41 @@
+"""log.csv, log.json and curve.png of a run folder."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from training.state import write_atomically
+
+
+def write_log(run: Path, history: list[dict]) -> None:
+    """Writes the whole history anew, so that a killed and resumed run has each epoch once."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(history)
+    write_atomically(run / "log.csv", text.getvalue().encode())
+    write_atomically(run / "log.json", json.dumps(history, indent=1).encode())
+    draw_curve(run / "curve.png", history)
+
+
+def draw_curve(path: Path, history: list[dict]) -> None:
+    """Error in percent by epoch, training (with augmentation) and test. Needs matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    for key, label in (("accuracy", "training"), ("test_accuracy", "test, moving averages")):
+        points = [(row["epoch"], 100 * (1 - row[key])) for row in history if key in row]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=label, marker="." if len(points) < 60 else "")
+    axes.set(xlabel="epoch", ylabel="error (%)", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    if history:
+        axes.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,114 @@
+"""What a training consists of, and the recipes by name."""
+
+import ast
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo.errors import UnknownNameError, ZooError
+from zoo.preprocessing import Preprocess
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training, completely. Every field but the last three can be set on the command line.
+
+    Attributes:
+        model: architecture name.
+        data: data set name.
+        epochs: passes over the training set.
+        learning_rate: peak rate.
+        batch_size: images per step.
+        schedule: "cosine" to 0, "steps" (a tenth at 1/2 and 3/4 of the steps), or "constant".
+        warmup_epochs: epochs of linear warm-up from 0, cosine only.
+        momentum, nesterov: of SGD.
+        flip, crop: augmentation, see `training.augment.Prepare`.
+        dtype: Keras dtype policy of the training step; the checkpoint is float32 or float16.
+        seed: of weights, order and augmentation.
+        pipeline: see `training.data.pipeline`.
+        validate_every: epochs between evaluations on the test set, for the curve only; the last
+            epoch is what ships. 0 for none.
+        recalibrate: training images from which BatchNorm statistics are estimated anew before
+            evaluation and publishing; 0 for none.
+        recalibrate_batch: images per pass of that; all in one is exact.
+        tag: of the checkpoint, "architecture.tag".
+        preprocess: how images become model input.
+        model_args: for `zoo.create`.
+        published: the paper's figure, for the card, in words.
+    """
+
+    model: str
+    data: str
+    epochs: int
+    learning_rate: float
+    batch_size: int = 128
+    schedule: str = "cosine"
+    warmup_epochs: int = 0
+    momentum: float = 0.9
+    nesterov: bool = False
+    flip: bool = False
+    crop: int = 0
+    dtype: str = "float32"
+    seed: int = 0
+    pipeline: str = "auto"
+    validate_every: int = 1
+    recalibrate: int = 10_000
+    recalibrate_batch: int = 1000
+    tag: str = ""
+    preprocess: Preprocess = None  # type: ignore[assignment]
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    published: str = ""
+
+
+SETTABLE = [
+    f for f in dataclasses.fields(Recipe) if f.name not in ("preprocess", "model_args", "published")
+]
+
+
+def names() -> list[str]:
+    """Names of the recipes in `training/recipes`."""
+    from training import recipes
+
+    return sorted(m.name for m in pkgutil.iter_modules(recipes.__path__))
+
+
+def find(name: str):
+    """The module of a recipe: its docstring tells about it, its `RECIPE` is it."""
+    if name not in names():
+        raise UnknownNameError(
+            "recipe", name, names(), "See `python -m training.train --list`."
+        )
+    return importlib.import_module(f"training.recipes.{name}")
+
+
+def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """`recipe` with command-line `key=value` settings; `model_args.KEY=value` goes to the model."""
+    types = {f.name: f.type for f in SETTABLE}
+    changes: dict[str, Any] = {}
+    model_args = dict(recipe.model_args)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise ZooError(f"Expected key=value. Received: {setting!r}")
+        if key.startswith("model_args."):
+            model_args[key.removeprefix("model_args.")] = _literal(text)
+            continue
+        if key not in types:
+            raise UnknownNameError("setting", key, [*types, "model_args.KEY"])
+        value = text if types[key] is str else _literal(text)
+        if types[key] is float and type(value) is int:
+            value = float(value)
+        if type(value) is not types[key]:
+            raise ZooError(f"{key} must be of type {types[key].__name__}. Received: {setting!r}")
+        changes[key] = value
+    return dataclasses.replace(recipe, model_args=model_args, **changes)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,34 @@
+"""Errors of the zoo. All are `ValueError`s, so code that does not know the zoo can still catch them."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(ValueError):
+    """Something given to the zoo is wrong; the message says what, and what would be right."""
+
+
+class UnknownNameError(ZooError):
+    """No model, checkpoint, recipe, … of this name."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[str], hint: str = ""):
+        known = sorted(known)
+        # A checkpoint's name is "architecture.tag": compare case-insensitively, the typical slip.
+        by_lower = {k.lower(): k for k in known}
+        near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
+        message = f"Unknown {kind}: {name!r}."
+        if near:
+            message += f" Did you mean {by_lower[near[0]]!r}?"
+        elif known:
+            message += f" Known: {', '.join(known[:8])}{', …' if len(known) > 8 else ''}."
+        if hint:
+            message += f" {hint}"
+        super().__init__(message)
+
+
+class CheckpointError(ZooError):
+    """A checkpoint folder cannot be trusted or does not fit the model. Nothing of it was loaded."""
+
+
+class ImageError(ZooError):
+    """A file or array is not an image that the zoo can read."""

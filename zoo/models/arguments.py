@@ -1,0 +1,91 @@
+"""The arguments that architectures take: one table of names, types and ranges for every family.
+
+The table is what makes a checkpoint's `args` safe to build from: nothing outside it reaches a
+model function, and every bad value gives an error that names what is allowed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.errors import UnknownNameError, ZooError
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What an argument may be (`allowed`, for people) and how it is checked and normalized."""
+
+    allowed: str
+    parse: Callable[[Any], Any]  # returns the normalized value; raises TypeError or ValueError
+
+
+def _integer(low: int, high: int) -> Argument:
+    def parse(value):
+        if isinstance(value, bool) or int(value) != value or not low <= value <= high:
+            raise ValueError
+        return int(value)
+
+    return Argument(f"an integer from {low} to {high}", parse)
+
+
+def _number(low: float, high: float, none: bool = False) -> Argument:
+    def parse(value):
+        if value is None and none:
+            return None
+        if isinstance(value, bool | str) or not low <= value <= high:
+            raise ValueError
+        return float(value)
+
+    return Argument(f"a number from {low:g} to {high:g}" + (" or None" if none else ""), parse)
+
+
+def _choice(*values: str | None) -> Argument:
+    def parse(value):
+        if not isinstance(value, str | None) or value not in values:
+            raise ValueError
+        return value
+
+    return Argument("one of " + ", ".join(map(repr, values)), parse)
+
+
+def _shape() -> Argument:
+    side = _integer(1, 65536)
+
+    def parse(value):
+        if isinstance(value, str) or not 1 <= len(value) <= 3:
+            raise ValueError
+        return tuple(side.parse(v) for v in value)
+
+    return Argument("a tuple of 1 to 3 integers from 1 to 65536, (H, W, C) for images", parse)
+
+
+ARGUMENTS: dict[str, Argument] = {
+    "input_shape": _shape(),
+    "num_classes": _integer(0, 1_000_000),
+    "activation": _choice("softmax", "sigmoid", None),
+    "width": _integer(1, 4096),
+    "units": _integer(1, 65536),
+    "nonlinearity": _choice("relu", "leaky_relu", "selu", "tanh"),
+    "norm": _choice("batchnorm", "none"),
+    "initializer": _choice("orthonormal", "he_normal", "he_uniform", "glorot_uniform"),
+    "orthonormal": _number(0, 1e3),
+    "weight_decay": _number(0, 1e3),
+    "max_norm": _number(1e-6, 1e6, none=True),
+}
+
+
+def parse_arguments(model: str, names: tuple[str, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Normalized values of `given`; a `ZooError` names the first that `model` does not take."""
+    parsed = {}
+    for name, value in given.items():
+        if name not in names:
+            raise UnknownNameError(
+                f"argument of {model}", name, names, f"It takes: {', '.join(sorted(names))}."
+            )
+        try:
+            parsed[name] = ARGUMENTS[name].parse(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ZooError(
+                f"{model}: {name} must be {ARGUMENTS[name].allowed}. Received: {name}={value!r}"
+            ) from None
+    return parsed

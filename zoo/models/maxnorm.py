@@ -1,0 +1,140 @@
+"""MaxNorm PlainNets: up to 100 layers in a row, held by batch norm, leaky ReLU and max-norm 3.
+
+Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip Connections",
+section VI and table A1.
+"""
+
+import keras
+from keras import layers
+
+from zoo.errors import ZooError
+from zoo.models.blocks import Parts
+from zoo.models.registry import Variant
+
+PAPER = (
+    "Oyedotun, Shabayek, Aouada, Ottersten: Revisiting the Training of Very Deep Neural Networks "
+    "without Skip Connections. ICPR 2020"
+)
+
+# (filters, kernel size) of every convolution, stage by stage (table A1). The table skips number
+# 49; (96, 3) there gives 723,642 trainable weights, the only plausible choice that rounds to the
+# published 0.72M: (80, 1) gives 629,914 and (80, 3) 691,354.
+PLAINNET50 = (
+    [(16, 3), (16, 1), (16, 3), (32, 1)] + 4 * [(16, 1), (16, 3), (32, 1)] + [(48, 1)],
+    [(48, 1), (64, 3), (64, 1)] + 5 * [(48, 1), (48, 3), (64, 1)] + [(80, 3)],
+    4 * [(80, 1), (80, 3), (96, 1)] + [(96, 3), (128, 3)],
+)
+
+
+def maxnorm_plainnet(
+    *,
+    input_shape: tuple[int, ...] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str | None = "softmax",
+    nonlinearity: str = "leaky_relu",
+    norm: str = "batchnorm",
+    initializer: str = "he_uniform",
+    weight_decay: float = 1e-4,
+    max_norm: float | None = 3.0,
+    name: str = "maxnorm_plainnet50",
+) -> keras.Model:
+    """The 50-layer convolutional net of table A1.
+
+    Max pooling 2x2/2 after the first stage, 3x3/2 without padding after the second (32 -> 16 -> 7
+    pixels), global average pooling at the end. Any image of at least 6x6 pixels fits.
+
+    Args:
+        input_shape: (H, W, C) of the preprocessed image.
+        num_classes: size of the output; 0 gives the pooled features instead.
+        activation: "softmax" for probabilities, None for logits.
+        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.models.blocks.Parts`.
+        name: name of the model.
+
+    Returns:
+        Functional model, (N, H, W, C) float -> (N, num_classes).
+    """
+    if len(input_shape) != 3 or min(input_shape[:2]) < 6:
+        raise ZooError(
+            f"{name}: input_shape must be (H, W, C) with H and W at least 6. "
+            f"Received: input_shape={input_shape}"
+        )
+    parts = Parts(
+        initializer=initializer,
+        weight_decay=weight_decay,
+        max_norm=max_norm,
+        norm=norm,
+        nonlinearity=nonlinearity,
+    )
+    inputs = x = keras.Input(input_shape, name="image")
+    for stage, convolutions in enumerate(PLAINNET50, start=1):
+        for i, (filters, size) in enumerate(convolutions, start=1):
+            x = parts.conv_norm_act(x, filters, size, f"stage{stage}_{i}")
+        if stage < 3:
+            x = layers.MaxPooling2D(stage + 1, strides=2, name=f"stage{stage}_pool")(x)
+    x = layers.GlobalAveragePooling2D(name="head_pool")(x)
+    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+
+
+def maxnorm_mlp(
+    depth: int,
+    *,
+    input_shape: tuple[int, ...] = (16, 16, 1),
+    num_classes: int = 10,
+    activation: str | None = "softmax",
+    units: int = 300,
+    nonlinearity: str = "leaky_relu",
+    norm: str = "batchnorm",
+    initializer: str = "he_uniform",
+    weight_decay: float = 1e-4,
+    max_norm: float | None = 3.0,
+    name: str = "maxnorm_mlp",
+) -> keras.Model:
+    """`depth` dense layers of `units` units in a row, then the classifier.
+
+    The defaults are for USPS (16x16 grey); COIL-20 takes `input_shape=(128, 128, 1),
+    num_classes=20`. Depth counts the hidden layers, with biases: so counted, the trainable weights
+    at 32x32 inputs and 20 classes are those of the paper's table I (0.50M, 0.68M, 1.13M, 1.59M,
+    2.04M, 3.86M for 3 to 40 layers; 4.77M for 50, where it prints 4.78M), and no other reading
+    that we tried comes as near.
+
+    The ablations of table II: `norm="none"`, `nonlinearity="relu"`, `max_norm=None`; the paper's
+    "naive" net has all three, "PlainNet-BN" the last two.
+
+    Args:
+        depth: number of hidden dense layers.
+        input_shape: (H, W, C) of the preprocessed image, or (features,).
+        num_classes: size of the output; 0 gives the last hidden layer instead.
+        activation: "softmax" for probabilities, None for logits.
+        units: units of every hidden layer.
+        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.models.blocks.Parts`.
+        name: name of the model.
+
+    Returns:
+        Functional model, (N, *input_shape) float -> (N, num_classes).
+    """
+    parts = Parts(
+        initializer=initializer,
+        weight_decay=weight_decay,
+        max_norm=max_norm,
+        norm=norm,
+        nonlinearity=nonlinearity,
+    )
+    inputs = keras.Input(input_shape, name="image")
+    x = layers.Flatten(name="flatten")(inputs)
+    for i in range(1, depth + 1):
+        x = parts.dense_norm_act(x, units, f"hidden{i}")
+    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+
+
+VARIANTS = [
+    Variant("maxnorm_plainnet50", maxnorm_plainnet, {}, paper=PAPER, weights="cifar10")
+] + [
+    Variant(
+        f"maxnorm_mlp{depth}",
+        maxnorm_mlp,
+        {"depth": depth},
+        paper=PAPER,
+        weights="usps" if depth == 100 else None,
+    )
+    for depth in (3, 5, 10, 15, 20, 40, 50, 100)
+]

@@ -1,0 +1,84 @@
+"""PlainNets for small images: Conv-BN-ReLU chains of depth 6n + 2 without shortcuts.
+
+Xie et al., "All You Need is Beyond a Good Init", section 5.1 (44 and 110 layers), with the layout
+that He et al. gave their CIFAR networks.
+"""
+
+import keras
+from keras import layers
+
+from zoo.errors import ZooError
+from zoo.models.blocks import Parts
+from zoo.models.registry import Variant
+
+PAPER = (
+    "Xie, Xiong, Pu: All You Need is Beyond a Good Init: Exploring Better Solution for Training "
+    "Extremely Deep Convolutional Neural Networks with Orthonormality and Modulation. CVPR 2017"
+)
+
+
+def plainnet(
+    depth: int,
+    *,
+    input_shape: tuple[int, ...] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str | None = "softmax",
+    width: int = 16,
+    nonlinearity: str = "relu",
+    norm: str = "batchnorm",
+    initializer: str = "orthonormal",
+    orthonormal: float = 1e-4,
+    weight_decay: float = 0.0,
+    max_norm: float | None = None,
+    name: str = "plainnet",
+) -> keras.Model:
+    """One 3x3 convolution, then three stages of 2n 3x3 convolutions at `width` * (1, 2, 4).
+
+    depth = 6n + 2 counts the convolutions and the dense layer. The first convolution of stages 2
+    and 3 has stride 2. Any image of at least 4x4 pixels fits.
+
+    Args:
+        depth: number of weight layers, 6n + 2.
+        input_shape: (H, W, C) of the preprocessed image.
+        num_classes: size of the output; 0 gives the pooled features instead.
+        activation: "softmax" for probabilities, None for logits.
+        width: filters of the first stage.
+        nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm: see
+            `zoo.models.blocks.Parts`. The defaults are the paper's method without modulation;
+            its baseline is `initializer="he_normal", orthonormal=0, weight_decay=1e-4`.
+        name: name of the model.
+
+    Returns:
+        Functional model, (N, H, W, C) float -> (N, num_classes).
+    """
+    if depth < 8 or (depth - 2) % 6:
+        raise ZooError(f"depth must be 6n + 2 with n >= 1: 8, 14, 20, … Received: depth={depth}")
+    if len(input_shape) != 3 or min(input_shape[:2]) < 4:
+        raise ZooError(
+            f"{name}: input_shape must be (H, W, C) with H and W at least 4. "
+            f"Received: input_shape={input_shape}"
+        )
+    parts = Parts(
+        initializer=initializer,
+        orthonormal=orthonormal,
+        weight_decay=weight_decay,
+        max_norm=max_norm,
+        norm=norm,
+        nonlinearity=nonlinearity,
+    )
+    inputs = keras.Input(input_shape, name="image")
+    x = parts.conv_norm_act(inputs, width, 3, "stem")
+    for stage in (1, 2, 3):
+        for i in range(1, (depth - 2) // 3 + 1):
+            strides = 2 if stage > 1 and i == 1 else 1
+            x = parts.conv_norm_act(
+                x, width * 2 ** (stage - 1), 3, f"stage{stage}_{i}", strides=strides
+            )
+    x = layers.GlobalAveragePooling2D(name="head_pool")(x)
+    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+
+
+VARIANTS = [
+    Variant(f"plainnet{depth}", plainnet, {"depth": depth}, paper=PAPER)
+    for depth in (20, 32, 44, 56, 110)
+]

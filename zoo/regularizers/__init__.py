@@ -1,0 +1,5 @@
+"""Weight regularizers of the papers."""
+
+from zoo.regularizers.orthonormal import OrthonormalRegularizer
+
+__all__ = ["OrthonormalRegularizer"]
