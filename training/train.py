@@ -43,7 +43,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data-dir", default="data", help="folder of the data sets")
     parser.add_argument("--run", help="run folder (default: runs/RECIPE)")
     parser.add_argument("--download", action="store_true", help="fetch data that is missing")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     if not arguments.list and not arguments.recipe:
         parser.error("name a recipe, or --list")
     return arguments
