@@ -12,7 +12,7 @@ version = next(
 )
 
 setup(
-    name="zoo-deep",
+    name="zoo",
     version=version,
     description="Very deep networks that train without shortcuts, for Keras 3, with weights",
     long_description=(HERE / "README.md").read_text(),

@@ -31,7 +31,9 @@ def draw_curve(path: Path, history: list[dict]) -> None:
     for key, label in (("accuracy", "training"), ("test_accuracy", "test, moving averages")):
         points = [(row["epoch"], 100 * (1 - row[key])) for row in history if key in row]
         if points:
-            axes.plot(*zip(*points, strict=True), label=label, marker="." if len(points) < 60 else "")
+            axes.plot(
+                *zip(*points, strict=True), label=label, marker="." if len(points) < 60 else ""
+            )
     axes.set(xlabel="epoch", ylabel="error (%)", ylim=(0, None))
     axes.grid(alpha=0.3)
     if history:

@@ -78,9 +78,7 @@ def names() -> list[str]:
 def find(name: str):
     """The module of a recipe: its docstring tells about it, its `RECIPE` is it."""
     if name not in names():
-        raise UnknownNameError(
-            "recipe", name, names(), "See `python -m training.train --list`."
-        )
+        raise UnknownNameError("recipe", name, names(), "See `python -m training.train --list`.")
     return importlib.import_module(f"training.recipes.{name}")
 
 
@@ -105,6 +103,19 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
             raise ZooError(f"{key} must be of type {types[key].__name__}. Received: {setting!r}")
         changes[key] = value
     return dataclasses.replace(recipe, model_args=model_args, **changes)
+
+
+def settings(name: str, recipe: Recipe) -> list[str]:
+    """The `key=value` settings that lead from the recipe called `name` to `recipe`."""
+    if name not in names():
+        return []
+    original = find(name).RECIPE
+    changed = [f.name for f in SETTABLE if getattr(recipe, f.name) != getattr(original, f.name)]
+    return [f"{key}={getattr(recipe, key)}" for key in changed] + [
+        f"model_args.{key}={value!r}"
+        for key, value in recipe.model_args.items()
+        if original.model_args.get(key) != value
+    ]
 
 
 def _literal(text: str) -> Any:

@@ -25,7 +25,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def save_state(folder: Path, trainer: keras.Model, epoch: int, history: list[dict]) -> None:
     """Saves every variable of a compiled model (weights, optimizer, random states) after `epoch`
     finished epochs; older states beyond `KEEP` are then removed."""
-    arrays = {key: np.ascontiguousarray(v.numpy()) for key, v in _keyed(trainer)}
+    arrays = {key: np.array(v.numpy(), order="C") for key, v in _keyed(trainer)}
     metadata = {"epoch": str(epoch), "history": json.dumps(history)}
     write_atomically(folder / f"state-{epoch:05d}.safetensors", save(arrays, metadata))
     for old in states(folder)[KEEP:]:
@@ -50,7 +50,7 @@ def restore_state(folder: Path, trainer: keras.Model) -> tuple[int, list[dict]]:
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata = file.metadata()
-                arrays = {key: file.get_tensor(key) for key in file.keys()}
+                arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError) as error:
             print(f"{path} cannot be read ({error}); trying the one before it.")
             continue
@@ -61,7 +61,7 @@ def restore_state(folder: Path, trainer: keras.Model) -> tuple[int, list[dict]]:
                 f"{path} belongs to another training: it differs in {odd}. Choose another --run."
             )
         for key, variable in variables.items():
-            variable.assign(arrays[key])
+            variable.assign(arrays[key].reshape(variable.shape))
         return int(metadata["epoch"]), json.loads(metadata["history"])
     return 0, []
 

@@ -63,7 +63,7 @@ def train(
     from training.data import read
     from training.data.pipeline import batches
 
-    describe(recipe, run, name, data_dir)
+    describe(recipe, run, name)
     train_set = read(recipe.data, "train", data_dir, download=download)
     test_set = read(recipe.data, "test", data_dir, download=download)
 
@@ -106,7 +106,6 @@ def build(recipe: Recipe, train_set):
     from training.augment import Prepare
 
     how = recipe.preprocess
-    # An orderly resume needs the same variables in the same order each time.
     network = zoo.create(
         recipe.model,
         input_shape=(*how.size, how.channels),
@@ -127,6 +126,7 @@ def build(recipe: Recipe, train_set):
         # XLA gains nothing for these nets on a CPU and costs a minute of compilation on TF.
         jit_compile=keras.backend.backend() == "jax",
     )
+    trainer.optimizer.build(trainer.trainable_variables)  # so that a state can be put into it
     return trainer
 
 
@@ -152,7 +152,7 @@ def rate(recipe: Recipe, steps_per_epoch: int):
     raise ValueError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")
 
 
-def describe(recipe: Recipe, run: Path, name: str, data_dir: str) -> None:
+def describe(recipe: Recipe, run: Path, name: str) -> None:
     """Writes `run.json`: what runs here. A folder of another recipe is refused."""
     import keras
     import numpy as np
@@ -164,7 +164,7 @@ def describe(recipe: Recipe, run: Path, name: str, data_dir: str) -> None:
     about = {
         "name": name,
         "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
-        "command": "python -m training.train " + " ".join(sys.argv[1:]),
+        "settings": recipes.settings(name, recipe),
         "commit": _commit(),
         "backend": keras.backend.backend(),
         "versions": {"python": platform.python_version(), "keras": keras.__version__}
@@ -175,9 +175,9 @@ def describe(recipe: Recipe, run: Path, name: str, data_dir: str) -> None:
     if path.exists():
         there = json.loads(path.read_text())
         if there["recipe"] != about["recipe"] or there["backend"] != about["backend"]:
-            changed = [
-                k for k, v in about["recipe"].items() if there["recipe"].get(k) != v
-            ] or ["backend"]
+            changed = [k for k, v in about["recipe"].items() if there["recipe"].get(k) != v] or [
+                "backend"
+            ]
             raise ZooError(
                 f"{run} holds a training with other settings ({', '.join(changed)}). "
                 "Give the settings it began with, or another --run."
@@ -201,7 +201,9 @@ def _run_log(run: Path, history: list[dict], recipe: Recipe, test_set):
             row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
             row |= {"seconds": round(time.perf_counter() - self.began, 2)}
             row |= {key: float(value) for key, value in (logs or {}).items()}
-            row["images_per_second"] = round(self.params["steps"] * recipe.batch_size / row["seconds"])
+            row["images_per_second"] = round(
+                self.params["steps"] * recipe.batch_size / row["seconds"]
+            )
             if recipe.validate_every and (
                 (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs
             ):

@@ -1,15 +1,25 @@
 """A Keras 3 zoo of very deep networks that train without shortcuts."""
 
-from zoo import constraints, initializers, layers, models, regularizers
-from zoo.models import create, list_models
-
 __version__ = "0.1.0"
+
+from zoo import callbacks, constraints, initializers, layers, models, regularizers
+from zoo.hub.index import card, list_weights, load
+from zoo.models import create, list_models
+from zoo.prediction import predict
+from zoo.preprocessing import preprocess
+
 __all__ = [
+    "callbacks",
+    "card",
     "constraints",
     "create",
     "initializers",
     "layers",
     "list_models",
+    "list_weights",
+    "load",
     "models",
+    "predict",
+    "preprocess",
     "regularizers",
 ]

@@ -1,4 +1,4 @@
-"""Errors of the zoo. All are `ValueError`s, so code that does not know the zoo can still catch them."""
+"""Errors of the zoo: all are `ValueError`s, for code that does not know the zoo."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,6 +1,15 @@
 """From pictures to what a model takes: the one place for resize, crop and scaling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.images import as_array, check_pixels, is_pil, read_pixels
+
+INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 
 
 @dataclass(frozen=True)
@@ -25,13 +34,146 @@ class Preprocess:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __post_init__(self):
+        """Raises a `ZooError` for what no picture could be prepared by."""
+        allowed = {
+            "size": ("two positive integers", len(self.size) == 2 and min(self.size) >= 1),
+            "channels": ("1 or 3", self.channels in (1, 3)),
+            "resize": ("a positive integer", self.resize >= 1),
+            "interpolation": (f"one of {INTERPOLATIONS}", self.interpolation in INTERPOLATIONS),
+            "mean": ("one number per channel", len(self.mean) == self.channels),
+            "std": (
+                "one positive number per channel",
+                len(self.std) == self.channels and min(self.std) > 0,
+            ),
+        }
+        for name, (what, right) in allowed.items():
+            if not right:
+                raise ZooError(
+                    f"Preprocess: {name} must be {what}. Received: {name}={getattr(self, name)!r}"
+                )
+
+
+def preprocess(model: Any, images: Any) -> np.ndarray:
+    """Pictures of any kind and size -> the array that `model` takes.
+
+    Grey is repeated for RGB models, RGB becomes grey by the luma of ITU-R 601-2. The picture is
+    scaled, its proportions kept, until the shorter side has `resize` pixels (more, where `size`
+    would not fit into it), `size` is cut from the centre, and `normalize` does the rest. A
+    picture that already has `size` is neither scaled nor cut.
+
+    Args:
+        model: a model of `zoo.load`, whose card says how; or a `Preprocess`.
+        images: one picture, a list of pictures of any sizes, or an array (N, H, W, C). A picture
+            is a path, a PIL image, or an array (H, W) or (H, W, C), uint8 or float on the scale
+            0..255, C = 1, 3 or 4 (RGBA, laid over white).
+
+    Returns:
+        float32 array (N, height, width, channels), N = 1 for one picture.
+
+    Raises:
+        ImageError: a picture cannot be read, or an array is not of this kind.
+        ZooError: the model has no card.
+
+    Example:
+
+    >>> model = zoo.load("maxnorm_plainnet50.cifar10")
+    >>> zoo.preprocess(model, ["cat.png", "rocket.jpg"]).shape
+    (2, 32, 32, 3)
+    """
+    return prepare(how_of(model), as_sequence(images)[0])
+
 
 def normalize(images, how: Preprocess):
-    """(…, channels) on the scale 0..255 -> what the model takes; NumPy arrays or tensors."""
-    return (images * how.scale - _row(how.mean)) / _row(how.std)
+    """(…, channels) on the scale 0..255 -> what the model takes, float32; arrays or tensors."""
+    import keras
+
+    mean, std = np.asarray(how.mean, "float32"), np.asarray(how.std, "float32")
+    if isinstance(images, np.ndarray):
+        images = images.astype("float32", copy=False)
+    elif keras.ops.is_tensor(images):
+        images = keras.ops.cast(images, "float32")
+        mean, std = keras.ops.convert_to_tensor(mean), keras.ops.convert_to_tensor(std)
+    return (images * how.scale - mean) / std
 
 
-def _row(values):
-    import numpy as np
+def how_of(model: Any) -> Preprocess:
+    """The `Preprocess` on the model's card; a `Preprocess` is its own."""
+    if isinstance(model, Preprocess):
+        return model
+    how = getattr(getattr(model, "zoo_card", None), "preprocess", None)
+    if how is None:
+        raise ZooError(
+            f"{getattr(model, 'name', model)!r} has no card that says how its images are "
+            "prepared. Load a model with zoo.load(NAME), or give zoo.preprocess a "
+            "zoo.preprocessing.Preprocess instead of a model."
+        )
+    return how
 
-    return np.asarray(values, "float32")
+
+def as_sequence(images: Any) -> tuple[Sequence, bool]:
+    """The pictures as list or (N, H, W, C) array, and whether `images` was a single one."""
+    if isinstance(images, list | tuple):
+        return images, False
+    array = None if is_pil(images) else as_array(images)
+    if array is not None and array.ndim == 4:
+        return array, False
+    return [images if array is None else array], True
+
+
+def prepare(how: Preprocess, images: Sequence, first: int = 0) -> np.ndarray:
+    """`preprocess` of a list or an (N, H, W, C) array; errors count its pictures from `first`."""
+    if isinstance(images, np.ndarray):
+        images = check_pixels(images, "images")
+        if images.shape[1:3] == tuple(how.size):  # all at once, to the last bit what the loop gives
+            return normalize(_to_channels(images, how.channels), how)
+    result = np.empty((len(images), *how.size, how.channels), "float32")
+    for i, image in enumerate(images):
+        pixels = _to_channels(read_pixels(image, f"images[{first + i}]"), how.channels)
+        result[i] = normalize(_resize_and_crop(pixels, how), how)
+    return result
+
+
+def _to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    if pixels.shape[-1] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=-1)
+    red, green, blue = pixels[..., 0:1], pixels[..., 1:2], pixels[..., 2:3]
+    if pixels.dtype == np.uint8:  # Pillow's own integers, so that results equal its convert("L")
+        red, green, blue = (c.astype("uint32") for c in (red, green, blue))
+        return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype("uint8")
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def _resize_and_crop(pixels: np.ndarray, how: Preprocess) -> np.ndarray:
+    """(H, W, C) -> (*how.size, C) of the same dtype."""
+    from PIL import Image
+
+    height, width = how.size
+    rows, columns = pixels.shape[:2]
+    if (rows, columns) == (height, width):
+        return pixels
+    factor = max(how.resize / min(rows, columns), height / rows, width / columns)
+    full_height = max(height, round(rows * factor))
+    full_width = max(width, round(columns * factor))
+    top, left = (full_height - height) // 2, (full_width - width) // 2
+    # Only what the crop keeps is computed: resizing all of a 1 x 5000 picture would be wasteful.
+    box = (
+        left * columns / full_width,
+        top * rows / full_height,
+        (left + width) * columns / full_width,
+        (top + height) * rows / full_height,
+    )
+    resample = Image.Resampling[how.interpolation.upper()]
+
+    def resize(array: np.ndarray) -> np.ndarray:
+        image = Image.fromarray(np.ascontiguousarray(array))
+        return np.asarray(image.resize((width, height), resample, box=box))
+
+    if pixels.dtype == np.uint8:
+        return resize(pixels.squeeze(-1) if how.channels == 1 else pixels).reshape(
+            height, width, how.channels
+        )
+    result = np.stack([resize(pixels[..., c]) for c in range(how.channels)], axis=-1)
+    return np.clip(result, 0, 255)  # as uint8 does where bicubic and lanczos overshoot

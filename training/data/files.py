@@ -2,33 +2,20 @@
 
 import contextlib
 import hashlib
-import lzma
+import http.client
 import os
 import shutil
-import struct
-import urllib.error
 import urllib.request
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 # Stored images (N, H, W[, C]) of an integer type, and labels (N,), both as the source gives them.
 Arrays = tuple[np.ndarray, np.ndarray]
 
-_BROKEN = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    SyntaxError,  # Pillow, for a broken PNG
-    struct.error,
-    zipfile.BadZipFile,
-    lzma.LZMAError,
-    zlib.error,
-)
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -36,9 +23,9 @@ def decoding(path: Path) -> Iterator[None]:
     """Turn whatever a decoder raises about `path` into one ValueError that names the file."""
     try:
         yield
-    except (FileNotFoundError, PermissionError):
+    except (FileNotFoundError, PermissionError, MemoryError):
         raise
-    except _BROKEN as error:
+    except Exception as error:  # each decoder has its own kinds
         raise ValueError(
             f"{path} cannot be decoded ({type(error).__name__}: {error}); the file is corrupt, "
             "truncated or of another format: replace it by a fresh copy"
@@ -46,7 +33,7 @@ def decoding(path: Path) -> Iterator[None]:
 
 
 def grid(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Cut an image (R*height, K*width[, C]) into its tiles (R*K, height, width[, C]), row by row."""
+    """The tiles (R*K, height, width[, C]) of an image (R*height, K*width[, C]), row by row."""
     rows, height_left = divmod(image.shape[0], height)
     columns, width_left = divmod(image.shape[1], width)
     if height_left or width_left or not rows or not columns:
@@ -71,13 +58,15 @@ def unordered_sha256(x: np.ndarray, y: np.ndarray) -> str:
     return hashlib.sha256(b"".join(sorted(pairs))).hexdigest()
 
 
-def fetch(url: str, path: Path, check: Callable[[Path], object]) -> None:
-    """Download `url` to `path`, which appears only when complete and only if `check` accepts it.
+def fetch(url: str, path: Path, decode: Callable[[Path], T]) -> T:
+    """Download `url` to `path`, which appears only when complete and only if `decode` accepts it.
 
-    The bytes go to a temporary name beside `path`; `check` is called with it and may raise.
+    The bytes go to a temporary name beside `path`; `decode` is called with that, and its result
+    is returned.
 
     Raises:
         OSError: the download failed or ended early.
+        ValueError: `decode` raised one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -89,11 +78,15 @@ def fetch(url: str, path: Path, check: Callable[[Path], object]) -> None:
                 promised = reply.headers.get("Content-Length")
             if promised is not None and part.stat().st_size != int(promised):
                 raise ConnectionError(f"{part.stat().st_size} of {promised} bytes came")
-        except OSError as error:  # urllib.error.URLError is one
+        except (OSError, http.client.HTTPException) as error:
             raise OSError(
                 f"could not download {url} ({error}); try again, or put the file at {path} yourself"
             ) from error
-        check(part)
+        try:
+            decoded = decode(part)
+        except ValueError as error:
+            raise ValueError(f"{url} does not give the file expected: {error}") from error
         part.replace(path)
+        return decoded
     finally:
         part.unlink(missing_ok=True)

@@ -12,6 +12,5 @@ from training.data.files import Arrays, decoding
 def repacked(folder: Path, split: str) -> Arrays:
     """Images (N, 28, 28) uint8 and labels from mnist.npz.xz: x_train, y_train, x_test, y_test."""
     path = folder / "mnist.npz.xz"
-    with decoding(path):
-        with np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
-            return file[f"x_{split}"], file[f"y_{split}"]
+    with decoding(path), np.load(io.BytesIO(lzma.decompress(path.read_bytes()))) as file:
+        return file[f"x_{split}"], file[f"y_{split}"]

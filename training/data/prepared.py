@@ -1,5 +1,6 @@
 """Sets in the folders of tensorflow-datasets; the only reader that imports TensorFlow."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -32,10 +33,9 @@ def _import():
     import keras
 
     if keras.config.backend() != "tensorflow":
-        try:  # or TensorFlow would take the memory that the backend needs
+        # Or TensorFlow would take the memory that the backend needs; too late if it is in use.
+        with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
-        except RuntimeError:
-            pass  # its devices are in use already
     return tfds
 
 

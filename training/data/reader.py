@@ -1,8 +1,11 @@
 """Find a data set's files, read a split and check that its content is the known one."""
 
 import difflib
+import os
 from collections.abc import Collection
 from pathlib import Path
+
+import numpy as np
 
 from training.data import coil20, prepared
 from training.data.files import Arrays, fetch, sha256, unordered_sha256
@@ -32,15 +35,20 @@ def read(
         ValueError: unknown name or split; a broken file; content that is not the known one.
         FileNotFoundError: nothing found, and `download` is false.
         OSError: a download failed.
+        ImportError: only tensorflow-datasets can give the set, and it is not installed.
     """
     dataset = DATASETS[_known("data set", name, DATASETS)]
     _known(f"split of {name}", split, dataset.sizes)
     part = split if split in dataset.content else "all"
-    x, y = _stored(name, dataset, part, Path(data_dir).expanduser(), download)
+    folder = Path(os.path.abspath(Path(data_dir).expanduser()))
+    x, y = _stored(name, dataset, part, folder, download)
     if part == "all":
         index = coil20.random_split(len(y), dataset.sizes["train"], split, seed)
         x, y = x[index], y[index]
-    return Images(dataset.to_images(x), y.astype("int64"), dataset.labels)
+    x = x.reshape(-1, *dataset.shape)
+    if dataset.white != 255:
+        x = (x.astype(np.float64) / dataset.white * 255).astype(np.float32)
+    return Images(x, y.astype(np.int64), dataset.labels)
 
 
 def _known(kind: str, name: str, valid: Collection[str]) -> str:
@@ -53,7 +61,7 @@ def _known(kind: str, name: str, valid: Collection[str]) -> str:
 def _stored(name: str, dataset: DataSet, part: str, data_dir: Path, download: bool) -> Arrays:
     """The checked arrays of a stored part, from the first source that is there."""
     content = dataset.content[part]
-    home = data_dir if data_dir.resolve().name == name else data_dir / name
+    home = data_dir if data_dir.name == name else data_dir / name
     looked = []
 
     for folder in (data_dir / name, data_dir):
@@ -78,9 +86,9 @@ def _stored(name: str, dataset: DataSet, part: str, data_dir: Path, download: bo
             if path.is_file():
                 return _checked(dataset.original(path), content, path)
         if download:
-            path = home / file_name
-            fetch(url, path, lambda part: _checked(dataset.original(part), content, url))
-            return dataset.original(path)
+            return fetch(
+                url, home / file_name, lambda path: _checked(dataset.original(path), content, path)
+            )
 
     raise FileNotFoundError(
         f"no files of {name} ({part}); looked for {', '.join(looked)}. Give the folder that holds "
@@ -93,9 +101,7 @@ def _from_tfds(version_folder: Path, part: str, content: Content) -> Arrays:
     return _checked(arrays, content, version_folder, ordered)
 
 
-def _checked(
-    arrays: Arrays, content: Content, origin: Path | str, ordered: bool = True
-) -> Arrays:
+def _checked(arrays: Arrays, content: Content, origin: Path | str, ordered: bool = True) -> Arrays:
     """The arrays, if their content is the known one; `origin` is named in the error."""
     x, y = arrays
     if (len(x), len(y)) != (content.size, content.size):
@@ -106,7 +112,7 @@ def _checked(
     if ordered:
         same = (sha256(x), sha256(y)) == (content.x_sha256, content.y_sha256)
     else:
-        same = unordered_sha256(x.reshape(len(x), -1), y) == content.unordered_sha256
+        same = unordered_sha256(x, y) == content.unordered_sha256
     if not same:
         raise ValueError(
             f"{origin}: the content is not that of the known data set (its SHA-256 differs); "

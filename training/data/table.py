@@ -54,7 +54,7 @@ class DataSet:
         content: by stored part: the splits, or "all" where the split is made by seed.
         pattern: the files, with {part}, that show a repacked folder.
         repacked: reads a part of such a folder: (folder, part) to stored images and labels.
-        to_images: stored images to `Images.x`.
+        white: the greatest stored value, 255 in `Images.x`.
         tfds: whether tensorflow-datasets has this set, under the same name.
         urls: the original file of each part.
         original: reads such a file.
@@ -66,18 +66,10 @@ class DataSet:
     content: Mapping[str, Content]
     pattern: str
     repacked: Callable[[Path, str], Arrays]
-    to_images: Callable[[np.ndarray], np.ndarray]
+    white: int = 255
     tfds: bool = False
     urls: Mapping[str, str] = field(default_factory=dict)
     original: Callable[[Path], Arrays] | None = None
-
-
-def _as_stored(x: np.ndarray) -> np.ndarray:
-    return x
-
-
-def _add_channel(x: np.ndarray) -> np.ndarray:
-    return x[..., None]
 
 
 _LIBSVM = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass/"
@@ -103,7 +95,6 @@ DATASETS: dict[str, DataSet] = {
         },
         pattern="{part}_*.webp",
         repacked=cifar10.repacked,
-        to_images=_as_stored,
         tfds=True,
     ),
     "mnist": DataSet(
@@ -126,7 +117,6 @@ DATASETS: dict[str, DataSet] = {
         },
         pattern="mnist.npz.xz",
         repacked=mnist.repacked,
-        to_images=_add_channel,
         tfds=True,
     ),
     "usps": DataSet(
@@ -147,7 +137,7 @@ DATASETS: dict[str, DataSet] = {
         },
         pattern="usps.npz",
         repacked=usps.repacked,
-        to_images=usps.to_images,
+        white=2000,
         urls={"train": _LIBSVM + "usps.bz2", "test": _LIBSVM + "usps.t.bz2"},
         original=usps.original,
     ),
@@ -164,7 +154,6 @@ DATASETS: dict[str, DataSet] = {
         },
         pattern="coil20.png",
         repacked=coil20.repacked,
-        to_images=_add_channel,
         urls={"all": _COLUMBIA + "coil-20-proc.zip"},
         original=coil20.original,
     ),

@@ -48,8 +48,3 @@ def original(path: Path) -> Arrays:
     """What `parse_libsvm` gives for a bz2-compressed file (usps.bz2, usps.t.bz2)."""
     with decoding(path):
         return parse_libsvm(bz2.decompress(path.read_bytes()).decode("ascii"))
-
-
-def to_images(x: np.ndarray) -> np.ndarray:
-    """Integers 0 to 2000 (N, 16, 16) as float32 (N, 16, 16, 1) on the scale 0 to 255."""
-    return (x[..., None].astype(np.float64) / 2000 * 255).astype(np.float32)

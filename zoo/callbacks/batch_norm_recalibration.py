@@ -70,7 +70,6 @@ def recalibrate_batch_norm(model: keras.Model, inputs, batch_size: int | None = 
     return len(norms)
 
 
-@keras.saving.register_keras_serializable("zoo")
 class BatchNormRecalibration(keras.callbacks.Callback):
     """Runs `recalibrate_batch_norm` at the end of training.
 

@@ -126,9 +126,7 @@ def maxnorm_mlp(
     return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
 
 
-VARIANTS = [
-    Variant("maxnorm_plainnet50", maxnorm_plainnet, {}, paper=PAPER, weights="cifar10")
-] + [
+VARIANTS = [Variant("maxnorm_plainnet50", maxnorm_plainnet, {}, paper=PAPER, weights="cifar10")] + [
     Variant(
         f"maxnorm_mlp{depth}",
         maxnorm_mlp,

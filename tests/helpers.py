@@ -1,0 +1,49 @@
+"""Small functions for tests on any backend."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+
+def array(x) -> np.ndarray:
+    """A backend tensor or variable as float64."""
+    x = x.value if hasattr(x, "value") else x
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(x, "float32")), "float64")
+
+
+def gradient(function, x: np.ndarray) -> np.ndarray:
+    """Gradient of a scalar function of one float32 array, on any backend."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return tape.gradient(y, x).numpy()
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(x))
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    function(x).backward()
+    return x.grad.numpy()
+
+
+def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Runs code in a fresh process at the repository root, on the same backend."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=Path(__file__).parent.parent,
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend(), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,0 +1,82 @@
+import keras
+import numpy as np
+import pytest
+from helpers import array, gradient
+
+from zoo.initializers import Orthonormal
+from zoo.regularizers import OrthonormalRegularizer
+
+SHAPES = [(12, 5), (6, 6), (4, 11), (3, 3, 2, 40), (3, 3, 8, 16)]
+
+
+def direct(w, strength, groups):
+    """The formula and its gradient, 2 * strength * W (W^T W - I), in float64."""
+    shape, w = w.shape, w.astype("float64").reshape(-1, w.shape[-1])
+    fan_in, out = w.shape
+    value, grad = 0.0, np.zeros_like(w)
+    step = fan_in if groups else out
+    for start in range(0, out, step):
+        part = w[:, start : start + step]
+        deviation = part.T @ part - np.eye(part.shape[1])
+        value += strength / 2 * (deviation**2).sum()
+        grad[:, start : start + step] = 2 * strength * part @ deviation
+    return value, grad.reshape(shape)
+
+
+@pytest.mark.parametrize("groups", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_value_and_gradient_equal_the_direct_formula(shape, groups):
+    w = np.random.default_rng(0).normal(size=shape, scale=0.5).astype("float32")
+    regularizer = OrthonormalRegularizer(0.01, groups=groups)
+    value, grad = direct(w, 0.01, groups)
+    np.testing.assert_allclose(array(regularizer(keras.ops.convert_to_tensor(w))), value, rtol=1e-5)
+    np.testing.assert_allclose(
+        gradient(regularizer, w), grad, rtol=1e-4, atol=1e-5 * np.abs(grad).max()
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_near_orthonormality_no_digits_are_lost(shape):
+    w = array(Orthonormal(seed=0)(shape, dtype="float32"))
+    w = (w + 1e-3 * np.random.default_rng(0).normal(size=shape)).astype("float32")
+    value, grad = direct(w, 1.0, groups=True)
+    np.testing.assert_allclose(
+        array(OrthonormalRegularizer(1.0)(keras.ops.convert_to_tensor(w))), value, rtol=1e-3
+    )
+    np.testing.assert_allclose(
+        gradient(OrthonormalRegularizer(1.0), w), grad, atol=1e-2 * np.abs(grad).max()
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_minimum_is_at_the_initializer(shape):
+    w = Orthonormal(seed=0)(shape, dtype="float32")
+    assert array(OrthonormalRegularizer(1.0)(w)) < 1e-9
+    fan_in, out = int(np.prod(shape[:-1])), shape[-1]
+    w_plain = array(keras.initializers.Orthogonal(seed=0)(shape))  # orthonormal rows
+    value = array(OrthonormalRegularizer(2.0, groups=False)(keras.ops.convert_to_tensor(w_plain)))
+    np.testing.assert_allclose(value, max(out - fan_in, 0), atol=1e-4)
+
+
+def test_half_precision_kernels_are_summed_in_float32():
+    w = keras.ops.cast(Orthonormal(seed=0)((64, 64)), "float16")
+    result = OrthonormalRegularizer(1.0)(w)
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+    assert array(result) < 1e-2
+
+
+@pytest.mark.parametrize("bad", [-1e-4, float("nan")])
+def test_refuses_a_negative_strength(bad):
+    with pytest.raises(ValueError, match="strength must not be negative"):
+        OrthonormalRegularizer(bad)
+
+
+def test_refuses_vectors():
+    with pytest.raises(ValueError, match="at least two dimensions"):
+        OrthonormalRegularizer()(keras.ops.ones((4,)))
+
+
+def test_serialization():
+    config = keras.regularizers.serialize(OrthonormalRegularizer(0.5, groups=False))
+    again = keras.regularizers.deserialize(config)
+    assert (again.strength, again.groups) == (0.5, False)

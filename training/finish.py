@@ -1,0 +1,102 @@
+"""The end of a training: statistics, measurement, and the checkpoint in the run folder."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from zoo.hub.card import BatchNorm, Card, Training
+from zoo.hub.checkpoint import save_checkpoint
+
+import zoo
+from training.evaluate import measure
+from training.recipe import Recipe
+from training.state import write_atomically
+from zoo.callbacks import recalibrate_batch_norm
+from zoo.models.blocks import BATCH_NORM
+
+
+def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: list[dict]) -> dict:
+    """Writes `run/checkpoint` (float32) and `run/metrics.json` from a finished training.
+
+    BatchNorm statistics are estimated anew on `recipe.recalibrate` training images, without
+    augmentation, before the measurement that counts; the one before is reported beside it.
+
+    Returns:
+        The metrics: split -> name -> value, and the test metrics before recalibration.
+    """
+    # Measured and stored in float32, whatever the training step computed in.
+    network = zoo.create(
+        recipe.model,
+        input_shape=(*recipe.preprocess.size, recipe.preprocess.channels),
+        num_classes=len(train_set.labels),
+        **recipe.model_args,
+    )
+    trained = {v.path: v for v in trainer.get_layer(recipe.model).variables}
+    for variable in network.variables:
+        variable.assign(trained[variable.path].numpy())
+
+    metrics = {}
+    if recipe.recalibrate:
+        print("Evaluating with the moving averages of the training …", flush=True)
+        metrics["test, moving averages"] = measure(network, test_set, recipe.preprocess)
+        count = min(recipe.recalibrate, len(train_set.y))
+        print(f"Estimating BatchNorm statistics from {count} training images …", flush=True)
+        index = np.random.default_rng(recipe.seed).permutation(len(train_set.y))[:count]
+        images = zoo.preprocess(recipe.preprocess, train_set.x[index])
+        recalibrate_batch_norm(network, images, recipe.recalibrate_batch)
+    print("Evaluating …", flush=True)
+    metrics["test"] = measure(network, test_set, recipe.preprocess)
+    metrics["train"] = measure(network, train_set, recipe.preprocess)
+
+    save_checkpoint(network, run / "checkpoint", _card(recipe, run, network, train_set, history))
+    write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
+    print(json.dumps(metrics, indent=2))
+    return metrics
+
+
+def _card(recipe: Recipe, run: Path, network: keras.Model, train_set, history) -> Card:
+    about = json.loads((run / "run.json").read_text())
+    variant = zoo.models.registry.find(recipe.model)
+    return Card(
+        zoo_format=1,
+        name=f"{recipe.model}.{recipe.tag or recipe.data}",
+        version=1,
+        architecture=recipe.model,
+        args={
+            "input_shape": [*recipe.preprocess.size, recipe.preprocess.channels],
+            "num_classes": len(train_set.labels),
+            **recipe.model_args,
+        },
+        preprocess=recipe.preprocess,
+        labels=train_set.labels,
+        files={},
+        head=("head_dense",),
+        params=network.count_params(),
+        dtype="float32",
+        batch_norm=BatchNorm(**BATCH_NORM),
+        metrics=(),
+        training=Training(
+            recipe=about["name"],
+            settings=tuple(about["settings"]),
+            commit=about["commit"],
+            data=recipe.data,
+            epochs=recipe.epochs,
+            seed=recipe.seed,
+            backend=about["backend"],
+            device=about["device"],
+            wall_time=sum(row["seconds"] for row in history),
+            published=recipe.published,
+            curve=tuple(
+                (row["epoch"], 1 - row["accuracy"], _error(row.get("test_accuracy")))
+                for row in history
+            ),
+        ),
+        license="Apache-2.0",
+        citation=variant.paper,
+        requires=f"zoo>={zoo.__version__}",
+    )
+
+
+def _error(accuracy: float | None) -> float | None:
+    return None if accuracy is None else 1 - accuracy

@@ -1,0 +1,245 @@
+"""The console command `zoo`: what there is, what is known about it, and what is in a photo."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+# What needs Keras is imported by the commands, not up here: `zoo --help` is to be quick, and
+# TensorFlow reads its log level when it comes in.
+from zoo.errors import ImageError, UnknownNameError, ZooError
+
+EPILOG = """examples:
+  zoo list "*.cifar10"
+  zoo info maxnorm_plainnet50
+  zoo predict maxnorm_plainnet50.cifar10 cat.jpg dog.jpg --top 3
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the words after `zoo`; None for those of this process.
+
+    Returns:
+        Exit code: 0; 1 where some photos could not be read; 2 for a mistake in the call, told in
+        one line on stderr; 130 after Ctrl-C; 141 where the reader of the output has gone.
+
+    Example:
+
+    >>> main(["list", "plainnet2*"])
+    architectures
+      plainnet20
+    0
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Names that the terminal's encoding lacks are no reason to fail.
+    sys.stdout.reconfigure(errors="backslashreplace")
+    args = _parser().parse_args(argv)
+    try:
+        code = args.run(args)
+        sys.stdout.flush()
+    except ZooError as error:
+        print(f"zoo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # As the Python manual advises: or the interpreter complains when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="zoo",
+        description="Very deep networks that train without shortcuts, and their weights.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("--json", action="store_true", help="for programs")
+        return sub
+
+    sub = command("list", _list, "Names of the architectures and of the checkpoints.")
+    sub.add_argument("pattern", metavar="PATTERN", nargs="?", default="*", help='e.g. "*.cifar10"')
+
+    sub = command("info", _info, "What is known about an architecture or a checkpoint.")
+    sub.add_argument("name", metavar="NAME", help="of an architecture, a checkpoint or its folder")
+
+    sub = command("predict", _predict, "What is in photos.")
+    sub.add_argument("model", metavar="MODEL", help="name of a checkpoint, or its folder")
+    sub.add_argument("photos", metavar="PHOTO", nargs="+", help="image file")
+    sub.add_argument("--top", type=int, default=5, help="classes for each photo (5)")
+    return parser
+
+
+# --------------------------------------------------------------------------------------- zoo list
+
+
+def _list(args: argparse.Namespace) -> int:
+    from zoo.hub import index
+    from zoo.models import list_models
+
+    architectures, checkpoints = list_models(args.pattern), index.list_weights(args.pattern)
+    if not architectures and not checkpoints:
+        known = [*list_models(), *index.list_weights()]
+        raise UnknownNameError("model or checkpoint", args.pattern, known)
+    rows = [_summary(index.card(name)) for name in checkpoints]
+    if args.json:
+        _print_json({"architectures": architectures, "checkpoints": rows})
+        return 0
+    if architectures:
+        print("architectures", *architectures, sep="\n  ")
+    if rows:
+        print("checkpoints")
+        width = max(len(row["name"]) for row in rows)
+        for row in rows:
+            measured = f"{row['top1']:7.2%} top-1 on {row['data']}" if "top1" in row else ""
+            print(f"  {row['name']:{width}}{measured}".rstrip())
+    return 0
+
+
+def _summary(card: Any) -> dict[str, Any]:
+    """Name and size of a checkpoint, and its first measured top-1 accuracy, if any."""
+    row = {"name": card.name, "params": card.params, "license": card.license}
+    for metric in card.metrics:
+        if metric.name == "top1":
+            return row | {"top1": metric.value, "data": f"{metric.dataset} {metric.split}"}
+    return row
+
+
+# --------------------------------------------------------------------------------------- zoo info
+
+
+def _info(args: argparse.Namespace) -> int:
+    from zoo.hub import index
+    from zoo.models import list_models
+
+    if args.name in list_models():
+        info = _architecture(args.name)
+        if args.json:
+            _print_json(info)
+        else:
+            _print_architecture(info)
+        return 0
+    card = index.card(args.name)
+    if args.json:
+        from zoo.hub.card import to_json
+
+        print(to_json(card), end="")
+    else:
+        _print_card(card)
+    return 0
+
+
+def _architecture(name: str) -> dict[str, Any]:
+    from zoo.hub import index
+    from zoo.models.arguments import ARGUMENTS
+    from zoo.models.registry import create, find
+
+    variant = find(name)
+    return {
+        "name": name,
+        "params": create(name).count_params(),
+        "paper": variant.paper,
+        "options": {
+            option: {"default": default, "allowed": ARGUMENTS[option].allowed}
+            for option, default in variant.options.items()
+        },
+        "checkpoints": index.list_weights(f"{name}.*"),
+    }
+
+
+def _print_architecture(info: dict[str, Any]) -> None:
+    options = info["options"]
+    names = max(map(len, options), default=0)
+    defaults = max((len(repr(option["default"])) for option in options.values()), default=0)
+    _print_table(
+        [
+            ("name", info["name"]),
+            ("parameters", f"{info['params']:,} with the defaults below"),
+            ("paper", info["paper"]),
+            ("checkpoints", ", ".join(info["checkpoints"]) or "none"),
+        ]
+    )
+    print("options for zoo.create")
+    for name, option in options.items():
+        print(f"  {name:{names}}  {option['default']!r:{defaults}}  {option['allowed']}")
+
+
+def _print_card(card: Any) -> None:
+    how, training = card.preprocess, card.training
+    args = ", ".join(f"{name}={value!r}" for name, value in card.args.items())
+    labels = ", ".join(card.labels[:10]) + (", …" if len(card.labels) > 10 else "")
+    size = f"{how.size[0]} x {how.size[1]} x {how.channels}"
+    recipe = " ".join([training.recipe, *training.settings])
+    _print_table(
+        [
+            ("name", f"{card.name}, version {card.version}"),
+            ("architecture", f"{card.architecture}({args})"),
+            ("parameters", f"{card.params:,}, {card.dtype}"),
+            *(
+                (m.name, f"{m.value:.4g} on {m.dataset} {m.split} ({m.n:,} images): {m.command}")
+                for m in card.metrics
+            ),
+            ("published", training.published),
+            ("input", f"{size}, shorter side resized to {how.resize} ({how.interpolation})"),
+            ("classes", f"{len(card.labels)}: {labels}" if labels else "no labels"),
+            ("training", f"recipe {recipe}: {training.epochs} epochs on {training.data}"),
+            ("license", card.license),
+            ("citation", card.citation),
+            ("requires", card.requires),
+        ]
+    )
+
+
+def _print_table(rows: Iterable[tuple[str, str]]) -> None:
+    for name, value in rows:
+        if value:
+            print(f"{name:13} {value}")
+
+
+# ------------------------------------------------------------------------------------ zoo predict
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from zoo.hub import index
+    from zoo.prediction import predict
+
+    model = index.load(args.model)
+    results, failed = [], False
+    for photo in args.photos:
+        try:
+            classes = predict(model, photo, top=args.top)
+        except ImageError as error:  # the others are still wanted
+            print(f"zoo: {error}", file=sys.stderr)
+            failed = True
+            continue
+        if args.json:
+            pairs = [{"label": label, "probability": p} for label, p in classes]
+            results.append({"photo": photo, "predictions": pairs})
+            continue
+        print(photo)
+        width = max(len(label) for label, _ in classes)
+        for label, probability in classes:
+            print(f"  {label:{width}}  {probability:7.2%}", flush=True)
+    if args.json:
+        _print_json(results)
+    return int(failed)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""Checkpoints: cards, folders, names."""
+
+from zoo.hub.card import BatchNorm, Card, FileEntry, Metric, Training, parse_card, to_json
+from zoo.hub.checkpoint import load_checkpoint, read_card, save_checkpoint
+from zoo.hub.index import list_weights, load
+
+__all__ = [
+    "BatchNorm",
+    "Card",
+    "FileEntry",
+    "Metric",
+    "Training",
+    "list_weights",
+    "load",
+    "load_checkpoint",
+    "parse_card",
+    "read_card",
+    "save_checkpoint",
+    "to_json",
+]

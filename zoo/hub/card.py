@@ -1,0 +1,199 @@
+"""The card of a checkpoint: everything about it but the weights, kept in `zoo.json`."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from zoo.hub.schema import parse_json, read_record, refuse, show
+from zoo.preprocessing import Preprocess
+
+ZOO_FORMAT = 1
+CARD_FILE = "zoo.json"
+WEIGHTS_FILE = "model.safetensors"
+# The last three only on the Hub, for people without the zoo; this package never opens them.
+FILES = (WEIGHTS_FILE, "config.json", "metadata.json", "model.weights.h5")
+
+_NAME = re.compile(r"[a-z0-9_]{1,100}\.[a-z0-9_-]{1,100}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MAX_SIDE = 65536
+_NESTED = (Mapping, list, tuple)
+
+# What the arguments of architectures are made of; `zoo.models.arguments` judges them.
+Argument = None | bool | int | float | str | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """Size in bytes and SHA-256 (hexadecimal) of a file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """Constants of every BatchNormalization layer; they are not among the weights."""
+
+    epsilon: float
+    momentum: float
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure that this project measured.
+
+    Attributes:
+        dataset, split, n: on what, and how many examples of it.
+        name, value: what, e.g. "top1", 0.87.
+        command: what gives it again.
+    """
+
+    dataset: str
+    split: str
+    name: str
+    value: float
+    n: int
+    command: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where the weights come from.
+
+    Attributes:
+        recipe, settings: name in `training/recipes`, and the "key=value" settings given to it.
+        commit: of the code.
+        data, epochs, seed, backend, device: of the training.
+        wall_time: seconds.
+        published: the paper's figure, in words; "" where there is none.
+        curve: (epoch, training error, test error or None) by epoch.
+    """
+
+    recipe: str
+    settings: tuple[str, ...]
+    commit: str
+    data: str
+    epochs: int
+    seed: int
+    backend: str
+    device: str
+    wall_time: float
+    published: str
+    curve: tuple[tuple[int, float, float | None], ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that is known about a checkpoint.
+
+    Attributes:
+        zoo_format: version of this format, 1.
+        name: "architecture.tag".
+        version: counts the published states of one name, from 1.
+        architecture, args: `zoo.create(architecture, **args)` builds the model.
+        preprocess: how images become the model's input.
+        labels: of the classes, in order; empty where they are unknown, or the head is new.
+        files: name -> size and hash.
+        head: names of the layers that depend on the number of classes.
+        params: number of weights, moving statistics among them.
+        dtype: "float32", or "float16" where kernels are stored so (vectors stay float32).
+        batch_norm: None for a model without BatchNormalization.
+        metrics: measured by this project.
+        training: how it was made.
+        license: of the weights.
+        citation: what to cite.
+        requires: what it takes to load it, e.g. "zoo>=0.1".
+    """
+
+    zoo_format: int
+    name: str
+    version: int
+    architecture: str
+    args: Mapping[str, Argument]
+    preprocess: Preprocess
+    labels: tuple[str, ...]
+    files: Mapping[str, FileEntry]
+    head: tuple[str, ...]
+    params: int
+    dtype: Literal["float32", "float16"]
+    batch_norm: BatchNorm | None
+    metrics: tuple[Metric, ...]
+    training: Training
+    license: str
+    citation: str
+    requires: str
+
+
+def parse_card(data: bytes, where: str) -> Card:
+    """Reads the bytes of a `zoo.json`.
+
+    Args:
+        data: UTF-8 JSON, at most 1 MB.
+        where: the file's name, for errors.
+
+    Raises:
+        CheckpointError: anything is not as `Card` says, to the last field.
+    """
+    value = parse_json(data, where)
+    # First of all, so that a later format is called that and not a list of unknown fields.
+    if isinstance(value, dict) and type(f := value.get("zoo_format")) is int and f > ZOO_FORMAT:
+        refuse(where, f"zoo_format {f} needs a newer zoo; this one reads {ZOO_FORMAT}: upgrade it")
+    card = read_record(Card, value, where)
+    for path, received, allowed, right in _ranges(card):
+        if not right:
+            refuse(where, f"{path} must be {allowed}. Received: {show(received)}")
+    return card
+
+
+def to_json(card: Card) -> str:
+    """The text of `zoo.json`: `parse_card(to_json(card).encode(), …) == card`."""
+    return _format(dataclasses.asdict(card)) + "\n"
+
+
+def _ranges(card: Card):
+    """(field, what was received, what is allowed, is it right?) beyond the types."""
+    how, training = card.preprocess, card.training
+    lengths = (*how.size, how.resize)
+    yield "zoo_format", card.zoo_format, str(ZOO_FORMAT), card.zoo_format == ZOO_FORMAT
+    yield "name", card.name, "'architecture.tag'", _NAME.fullmatch(card.name)
+    architecture = card.name.partition(".")[0]
+    yield "architecture", card.architecture, repr(architecture), card.architecture == architecture
+    yield "version", card.version, "1 or more", card.version >= 1
+    yield "params", card.params, "0 or more", card.params >= 0
+    allowed = f"integers from 1 to {_MAX_SIDE}"
+    yield "preprocess", lengths, allowed, all(1 <= v <= _MAX_SIDE for v in lengths)
+    yield "preprocess.scale", how.scale, "other than 0", how.scale
+    unique = "different layer names"
+    yield "head", card.head, unique, all(card.head) and len(set(card.head)) == len(card.head)
+    yield "files", list(card.files), f"among {WEIGHTS_FILE}", WEIGHTS_FILE in card.files
+    for name, entry in card.files.items():
+        path = f"files[{show(name)}]"
+        yield path, name, f"one of {', '.join(FILES)}", name in FILES
+        yield f"{path}.size", entry.size, "0 or more", entry.size >= 0
+        yield f"{path}.sha256", entry.sha256, "64 hex digits", _SHA256.fullmatch(entry.sha256)
+    if norm := card.batch_norm:
+        yield "batch_norm.epsilon", norm.epsilon, "positive", norm.epsilon > 0
+        yield "batch_norm.momentum", norm.momentum, "from 0 to 1", 0 <= norm.momentum <= 1
+    for i, metric in enumerate(card.metrics):
+        yield f"metrics[{i}].n", metric.n, "1 or more", metric.n >= 1
+    yield "training.epochs", training.epochs, "0 or more", training.epochs >= 0
+    yield "training.wall_time", training.wall_time, "0 or more", training.wall_time >= 0
+    yield "license", card.license, "named", card.license.strip()
+
+
+def _format(value: Any, indent: str = "") -> str:
+    """JSON with one field a line, but lists of plain values (labels, shapes) in one line."""
+    inner = indent + "  "
+    if isinstance(value, Mapping) and value:
+        items = [f"{json.dumps(k)}: {_format(v, inner)}" for k, v in value.items()]
+        brackets = "{}"
+    elif isinstance(value, list | tuple) and any(isinstance(v, _NESTED) for v in value):
+        items = [_format(v, inner) for v in value]
+        brackets = "[]"
+    else:
+        return json.dumps(value, ensure_ascii=False)
+    body = ",\n".join(inner + item for item in items)
+    return f"{brackets[0]}\n{body}\n{indent}{brackets[1]}"

@@ -1,0 +1,160 @@
+"""README.md of a checkpoint: metadata for the Hugging Face Hub, then a page for people."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.hub.card import WEIGHTS_FILE, Card
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
+
+
+def readme(card: Card) -> str:
+    """The model card of a checkpoint, YAML front matter first."""
+    parts = [
+        f"---\n{_yaml(_metadata(card))}---",
+        f"# {_text(card.name)}",
+        f"`{card.architecture}`, {card.params:,} parameters, trained on "
+        f"{_text(card.training.data)}, for [Keras](https://keras.io) 3 on TensorFlow, JAX or "
+        "PyTorch. It takes "
+        f"{card.preprocess.size[0]}x{card.preprocess.size[1]} pixels in "
+        f"{'colour' if card.preprocess.channels == 3 else 'grey'}; `zoo.preprocess` makes them of "
+        "pictures of any size.",
+        _code(
+            "import zoo\n\n"
+            f'model = zoo.load("{card.name}")\n'
+            'zoo.predict(model, "picture.png", top=5)  # [(label, probability), …]\n\n'
+            f'model = zoo.load("{card.name}", num_classes=5)  # pretrained body, new head',
+            "python",
+        ),
+    ]
+    if card.metrics:
+        rows = [(m.dataset, m.split, m.name, f"{m.value:.6g}", f"{m.n:,}") for m in card.metrics]
+        commands = dict.fromkeys(m.command for m in card.metrics)
+        parts += [
+            "## Measured",
+            _table(("data", "split", "metric", "value", "examples"), rows),
+            "Measured by this project on the files of this folder, with:",
+            _code("\n".join(commands), "sh"),
+        ]
+    training = card.training
+    parts += ["## Training", _table(("what", "value"), _facts(card))]
+    if training.published:
+        parts.append(
+            f"Published, by the paper, for its own training: {_text(training.published)}. "
+            "That is not a measurement of these weights."
+        )
+    if card.citation:
+        parts += ["## Citation", _code(card.citation, "")]
+    parts += ["## Files", _text(_storage(card))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(card: Card) -> list[tuple[str, str]]:
+    training = card.training
+    command = " ".join(["python -m training.train", training.recipe, *training.settings])
+    facts = [
+        ("command", f"{command} --data-dir DATA"),
+        ("commit", training.commit),
+        ("epochs", str(training.epochs)),
+        ("seed", str(training.seed)),
+        ("backend, device", f"{training.backend}, {training.device}"),
+        ("time", _duration(training.wall_time)),
+    ]
+    if training.curve:
+        epoch, train_error, _ = training.curve[-1]
+        facts.append((f"training error, epoch {epoch}", f"{train_error:.6g}"))
+    if card.batch_norm:
+        norm = card.batch_norm
+        facts.append(("BatchNorm", f"epsilon {norm.epsilon:g}, momentum {norm.momentum:g}"))
+    return facts
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 7200 else f"{seconds / 60:.3g} minutes"
+
+
+def _storage(card: Card) -> str:
+    kind = "float32"
+    if card.dtype == "float16":
+        kind = "float16 (kernels; vectors are float32)"
+    size = card.files[WEIGHTS_FILE].size
+    return (
+        f"{WEIGHTS_FILE}: {size:,} bytes, {kind}, keyed by variable path. zoo.json: everything "
+        f"else; its hash of the weights is checked at every load. Version {card.version}. "
+        f"Licence: {card.license}. Requires {card.requires}."
+    )
+
+
+def _metadata(card: Card) -> dict[str, Any]:
+    license_id = card.license.lower()
+    known = _HUB_ID.fullmatch(license_id) is not None and "/" not in license_id
+    metadata: dict[str, Any] = {
+        "library_name": "keras",
+        "pipeline_tag": "image-classification",
+        "license": license_id if known else "other",
+    }
+    if not known:
+        metadata["license_name"] = card.license
+    if _HUB_ID.fullmatch(card.training.data):
+        metadata["datasets"] = [card.training.data]
+    metadata["tags"] = ["keras", "zoo", "image-classification", card.architecture]
+    if card.metrics:
+        metadata["model-index"] = [{"name": card.name, "results": _results(card)}]
+    return metadata
+
+
+def _results(card: Card) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, str], list] = {}
+    for metric in card.metrics:
+        groups.setdefault((metric.dataset, metric.split), []).append(metric)
+    return [
+        {
+            "task": {"type": "image-classification"},
+            "dataset": {"name": dataset, "type": dataset, "split": split},
+            "metrics": [{"type": m.name, "name": m.name, "value": m.value} for m in metrics],
+        }
+        for (dataset, split), metrics in groups.items()
+    ]
+
+
+def _yaml(value: Any, indent: str = "") -> str:
+    """Block YAML; every scalar as JSON, which is YAML: no text can end a string or a document."""
+    if isinstance(value, Mapping):
+        return "".join(
+            f"{indent}{key}: {_scalar(v)}\n"
+            if not isinstance(v, Mapping | list)
+            else f"{indent}{key}:\n{_yaml(v, indent + '  ')}"
+            for key, v in value.items()
+        )
+    lines = ""
+    for item in value:
+        if isinstance(item, Mapping):
+            lines += indent + "- " + _yaml(item, indent + "  ")[len(indent) + 2 :]
+        else:
+            lines += f"{indent}- {_scalar(item)}\n"
+    return lines
+
+
+def _scalar(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # JSON's 1e-05 is text in YAML 1.1.
+    return text.replace("e", ".0e") if isinstance(value, float) and "." not in text else text
+
+
+def _text(text: str) -> str:
+    """In one line, nothing of it Markdown or HTML."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *[tuple(map(_text, row)) for row in rows]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _code(text: str, language: str) -> str:
+    """A fenced block with a fence longer than any in the text."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text.strip()}\n{fence}"
