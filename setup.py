@@ -40,6 +40,8 @@ setup(
             "matplotlib",
             "pytest",
             "ruff",
+            "setuptools>=77",
+            "wheel",
             "scikit-image",
             "tensorflow-datasets",
             "importlib_resources",

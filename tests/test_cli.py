@@ -63,7 +63,6 @@ def model(folder):
 @pytest.fixture(autouse=True)
 def weights(monkeypatch, folder):
     monkeypatch.setattr(index, "ROOTS", (folder.parent,))
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # gone again after the test
 
 
 @pytest.fixture
@@ -254,15 +253,6 @@ def test_ctrl_c(monkeypatch):
 
     monkeypatch.setattr(index, "list_weights", interrupt)
     assert main(["list"]) == 130
-
-
-def test_tensorflow_is_quieted_but_not_against_the_users_will(monkeypatch):
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    main(["list"])
-    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    main(["list"])
-    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
 
 
 def test_as_a_process(photos, folder):

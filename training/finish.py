@@ -5,14 +5,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from zoo.hub.card import BatchNorm, Card, Training
-from zoo.hub.checkpoint import save_checkpoint
 
 import zoo
 from training.evaluate import measure
 from training.recipe import Recipe
 from training.state import write_atomically
 from zoo.callbacks import recalibrate_batch_norm
+from zoo.hub.card import BatchNorm, Card, Training
+from zoo.hub.checkpoint import save_checkpoint
 from zoo.models.blocks import BATCH_NORM
 
 

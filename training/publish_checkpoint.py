@@ -54,12 +54,11 @@ def publish(
         ValueError: the run is not finished; a checkpoint of that name is there already and
             `new_version` is False; or float16 costs more accuracy than `FLOAT16_TOLERANCE`.
     """
-    from zoo.hub.card import Metric
-    from zoo.hub.checkpoint import load_checkpoint, read_card, save_checkpoint
-
     from training.data import read
     from training.evaluate import command, measure
     from zoo.errors import ZooError
+    from zoo.hub.card import Metric
+    from zoo.hub.checkpoint import load_checkpoint, read_card, save_checkpoint
 
     if not (run / "metrics.json").is_file():
         raise ZooError(f"{run} is not a finished run: it has no metrics.json. Train it to the end.")

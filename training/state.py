@@ -9,6 +9,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from zoo.errors import ZooError
+
 KEEP = 2  # the newest state and the one before it
 
 
@@ -57,7 +59,7 @@ def restore_state(folder: Path, trainer: keras.Model) -> tuple[int, list[dict]]:
         variables = dict(_keyed(trainer))
         if arrays.keys() != variables.keys():
             odd = sorted(arrays.keys() ^ variables.keys())[:3]
-            raise ValueError(
+            raise ZooError(
                 f"{path} belongs to another training: it differs in {odd}. Choose another --run."
             )
         for key, variable in variables.items():

@@ -149,7 +149,9 @@ def rate(recipe: Recipe, steps_per_epoch: int):
         return schedules.PiecewiseConstantDecay([steps // 2, steps * 3 // 4], [r, r / 10, r / 100])
     if recipe.schedule == "constant":
         return recipe.learning_rate
-    raise ValueError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")
+    from zoo.errors import ZooError
+
+    raise ZooError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")
 
 
 def describe(recipe: Recipe, run: Path, name: str) -> None:

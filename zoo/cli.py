@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# What needs Keras is imported by the commands, not up here: `zoo --help` is to be quick, and
-# TensorFlow reads its log level when it comes in.
 from zoo.errors import ImageError, UnknownNameError, ZooError
 
 EPILOG = """examples:
@@ -35,7 +33,6 @@ def main(argv: Sequence[str] | None = None) -> int:
       plainnet20
     0
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Names that the terminal's encoding lacks are no reason to fail.
     sys.stdout.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(argv)

@@ -409,9 +409,9 @@ def test_prepared_folder_without_tensorflow(tmp_path, monkeypatch):
 
 
 def test_unknown_names(tmp_path):
-    with pytest.raises(ValueError, match="did you mean 'cifar10'"):
+    with pytest.raises(ValueError, match="Did you mean 'cifar10'"):
         read("cifar-10", "train", tmp_path)
-    with pytest.raises(ValueError, match="did you mean 'test'"):
+    with pytest.raises(ValueError, match="Did you mean 'test'"):
         read("mnist", "tests", tmp_path)
 
 

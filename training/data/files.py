@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from zoo.errors import ZooError
+
 # Stored images (N, H, W[, C]) of an integer type, and labels (N,), both as the source gives them.
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -20,13 +22,13 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def decoding(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises about `path` into one ValueError that names the file."""
+    """Turn whatever a decoder raises about `path` into one ZooError that names the file."""
     try:
         yield
     except (FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:  # each decoder has its own kinds
-        raise ValueError(
+        raise ZooError(
             f"{path} cannot be decoded ({type(error).__name__}: {error}); the file is corrupt, "
             "truncated or of another format: replace it by a fresh copy"
         ) from error
@@ -85,7 +87,7 @@ def fetch(url: str, path: Path, decode: Callable[[Path], T]) -> T:
         try:
             decoded = decode(part)
         except ValueError as error:
-            raise ValueError(f"{url} does not give the file expected: {error}") from error
+            raise ZooError(f"{url} does not give the file expected: {error}") from error
         part.replace(path)
         return decoded
     finally:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from training.data import Images
+from zoo.errors import ZooError
 
 
 class MemoryBatches(keras.utils.PyDataset):
@@ -64,13 +65,11 @@ def tfdata_batches(images: Images, batch_size: int, seed: int, first_epoch: int,
 def batches(images: Images, batch_size: int, seed: int, first_epoch: int, epochs: int, kind: str):
     """The pipeline called `kind`: "memory", "tfdata", or "auto" (tfdata on TensorFlow)."""
     if len(images.y) < batch_size:
-        raise ValueError(
-            f"batch_size={batch_size} is more than the {len(images.y)} training images."
-        )
+        raise ZooError(f"batch_size={batch_size} is more than the {len(images.y)} training images.")
     if kind == "auto":
         kind = "tfdata" if keras.backend.backend() == "tensorflow" else "memory"
     if kind == "memory":
         return MemoryBatches(images, batch_size, seed, first_epoch)
     if kind == "tfdata":
         return tfdata_batches(images, batch_size, seed, first_epoch, epochs)
-    raise ValueError(f"pipeline must be 'auto', 'memory' or 'tfdata'. Received: {kind!r}")
+    raise ZooError(f"pipeline must be 'auto', 'memory' or 'tfdata'. Received: {kind!r}")

@@ -1,6 +1,5 @@
 """Find a data set's files, read a split and check that its content is the known one."""
 
-import difflib
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from training.data import coil20, prepared
 from training.data.files import Arrays, fetch, sha256, unordered_sha256
 from training.data.table import DATASETS, Content, DataSet, Images
+from zoo.errors import UnknownNameError, ZooError
 
 
 def read(
@@ -52,10 +52,9 @@ def read(
 
 
 def _known(kind: str, name: str, valid: Collection[str]) -> str:
-    if name in valid:
-        return name
-    nearest = max(valid, key=lambda v: difflib.SequenceMatcher(None, str(name), v).ratio())
-    raise ValueError(f"unknown {kind} {name!r}; did you mean {nearest!r}? ({', '.join(valid)})")
+    if name not in valid:
+        raise UnknownNameError(kind, name, valid)
+    return name
 
 
 def _stored(name: str, dataset: DataSet, part: str, data_dir: Path, download: bool) -> Arrays:
@@ -105,7 +104,7 @@ def _checked(arrays: Arrays, content: Content, origin: Path | str, ordered: bool
     """The arrays, if their content is the known one; `origin` is named in the error."""
     x, y = arrays
     if (len(x), len(y)) != (content.size, content.size):
-        raise ValueError(
+        raise ZooError(
             f"{origin}: {len(x)} images and {len(y)} labels, not {content.size}; files are "
             "missing or not of this data set"
         )
@@ -114,7 +113,7 @@ def _checked(arrays: Arrays, content: Content, origin: Path | str, ordered: bool
     else:
         same = unordered_sha256(x, y) == content.unordered_sha256
     if not same:
-        raise ValueError(
+        raise ZooError(
             f"{origin}: the content is not that of the known data set (its SHA-256 differs); "
             "replace the files by fresh copies"
         )
