@@ -86,6 +86,7 @@ def _card(recipe: Recipe, run: Path, network: keras.Model, train_set, history) -
             backend=about["backend"],
             device=about["device"],
             wall_time=sum(row["seconds"] for row in history),
+            recalibrated=min(recipe.recalibrate, len(train_set.y)),
             published=recipe.published,
             curve=tuple(
                 (row["epoch"], 1 - row["accuracy"], _error(row.get("test_accuracy")))

@@ -104,6 +104,8 @@ def publish(
     save_checkpoint(model, staged, dataclasses.replace(card, metrics=tuple(metrics)))
     if (run / "curve.png").exists():
         shutil.copy(run / "curve.png", staged / "curve.png")
+        with open(staged / "README.md", "a") as page:
+            page.write("\n![Error by epoch](curve.png)\n")
     shutil.rmtree(folder, ignore_errors=True)
     staged.rename(folder)
     return folder

@@ -88,6 +88,7 @@ def train(
                 recipe.pipeline,
             ),
             steps_per_epoch=len(train_set.y) // recipe.batch_size,
+            shuffle=False,  # the pipeline does, by seed and epoch
             initial_epoch=first_epoch,
             epochs=recipe.epochs,
             callbacks=[_run_log(run, history, recipe, test_set)],

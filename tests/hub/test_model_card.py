@@ -1,5 +1,6 @@
 """README.md: metadata that the Hub reads, and text that nothing on a card can break."""
 
+import dataclasses
 import re
 
 import pytest
@@ -63,7 +64,9 @@ def test_page():
 
 
 def test_what_is_not_there_is_not_told():
-    text = readme(card_of(metrics=(), citation="", batch_norm=None))
+    card = card_of(metrics=(), citation="", batch_norm=None)
+    training = dataclasses.replace(card.training, recalibrated=0)
+    text = readme(dataclasses.replace(card, training=training))
     for word in ("Measured", "model-index", "Citation", "BatchNorm"):
         assert word not in text
 
@@ -75,8 +78,6 @@ def test_unusual_licence():
 
 
 def test_nothing_escapes():
-    import dataclasses
-
     card = card_of(
         metrics=(Metric(NASTY, NASTY, NASTY, 0.5, 4, NASTY),), license=NASTY, citation=NASTY
     )

@@ -123,6 +123,9 @@ def test_run_to_published_checkpoint(toy_data, uninterrupted, tmp_path, monkeypa
     assert stated["test", "top1"] == pytest.approx(measured["test"]["top1"], abs=5e-4)
     assert stated["test", "top1"] > 0.6
     assert card.training.epochs == 4
+    assert card.training.recalibrated == 80
+    assert "estimated anew from 80 training images" in (folder / "README.md").read_text()
+    assert (folder / "curve.png").exists()
     assert len(card.training.curve) == 4
     assert card.labels == ("top", "left", "neither")
 

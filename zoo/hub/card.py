@@ -68,6 +68,8 @@ class Training:
         commit: of the code.
         data, epochs, seed, backend, device: of the training.
         wall_time: seconds.
+        recalibrated: training images from which the BatchNorm statistics were estimated anew
+            after the last step; 0 where they are the moving averages.
         published: the paper's figure, in words; "" where there is none.
         curve: (epoch, training error, test error or None) by epoch.
     """
@@ -81,6 +83,7 @@ class Training:
     backend: str
     device: str
     wall_time: float
+    recalibrated: int
     published: str
     curve: tuple[tuple[int, float, float | None], ...]
 
@@ -180,6 +183,7 @@ def _ranges(card: Card):
     for i, metric in enumerate(card.metrics):
         yield f"metrics[{i}].n", metric.n, "1 or more", metric.n >= 1
     yield "training.epochs", training.epochs, "0 or more", training.epochs >= 0
+    yield "training.recalibrated", training.recalibrated, "0 or more", training.recalibrated >= 0
     yield "training.wall_time", training.wall_time, "0 or more", training.wall_time >= 0
     yield "license", card.license, "named", card.license.strip()
 

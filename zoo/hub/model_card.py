@@ -69,6 +69,9 @@ def _facts(card: Card) -> list[tuple[str, str]]:
     if card.batch_norm:
         norm = card.batch_norm
         facts.append(("BatchNorm", f"epsilon {norm.epsilon:g}, momentum {norm.momentum:g}"))
+    if training.recalibrated:
+        text = f"estimated anew from {training.recalibrated:,} training images"
+        facts.append(("BatchNorm statistics", text))
     return facts
 
 
