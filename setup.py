@@ -39,6 +39,7 @@ setup(
             "hypothesis",
             "matplotlib",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "setuptools>=77",
             "wheel",

@@ -4,7 +4,7 @@ import pytest
 from helpers import array, gradient
 
 from zoo.initializers import Orthonormal
-from zoo.regularizers import OrthonormalRegularizer
+from zoo.regularizers import OrthonormalRegularizer, ScaledOrthogonalRegularizer
 
 SHAPES = [(12, 5), (6, 6), (4, 11), (3, 3, 2, 40), (3, 3, 8, 16)]
 
@@ -65,18 +65,61 @@ def test_half_precision_kernels_are_summed_in_float32():
     assert array(result) < 1e-2
 
 
+BOTH = pytest.mark.parametrize("kind", [OrthonormalRegularizer, ScaledOrthogonalRegularizer])
+
+
+@BOTH
 @pytest.mark.parametrize("bad", [-1e-4, float("nan")])
-def test_refuses_a_negative_strength(bad):
+def test_refuses_a_negative_strength(kind, bad):
     with pytest.raises(ValueError, match="strength must not be negative"):
-        OrthonormalRegularizer(bad)
+        kind(bad)
 
 
-def test_refuses_vectors():
-    with pytest.raises(ValueError, match="at least two dimensions"):
-        OrthonormalRegularizer()(keras.ops.ones((4,)))
+@BOTH
+def test_refuses_vectors(kind):
+    with pytest.raises(ValueError, match=f"{kind.__name__} needs a kernel of at least two dim"):
+        kind()(keras.ops.ones((4,)))
+
+
+def scaled(w, strength):
+    """The scaled formula in float64, and its gradient with the trace as a constant."""
+    shape, w = w.shape, w.astype("float64").reshape(-1, w.shape[-1])
+    tall = w if w.shape[0] >= w.shape[1] else w.T
+    gram = tall.T @ tall
+    factor = len(gram) / np.trace(gram)
+    deviation = factor * gram - np.eye(len(gram))
+    grad = 4 * strength * factor * tall @ deviation
+    return strength * (deviation**2).sum(), (grad if tall is w else grad.T).reshape(shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_scaled_value_and_gradient_equal_the_formula(shape):
+    w = np.random.default_rng(0).normal(size=shape).astype("float32")
+    value, grad = scaled(w, 0.01)
+    regularizer = ScaledOrthogonalRegularizer(0.01)
+    np.testing.assert_allclose(array(regularizer(keras.ops.convert_to_tensor(w))), value, rtol=1e-4)
+    np.testing.assert_allclose(
+        gradient(regularizer, w), grad, rtol=1e-3, atol=1e-4 * np.abs(grad).max()
+    )
+
+
+def test_scaled_is_free_of_scale_and_zero_when_orthogonal():
+    w = np.random.default_rng(0).normal(size=(3, 3, 4, 8)).astype("float32")
+    regularizer = ScaledOrthogonalRegularizer(1.0)
+    values = [array(regularizer(keras.ops.convert_to_tensor(c * w))) for c in (1.0, 7.0, 0.01)]
+    np.testing.assert_allclose(values, values[0], rtol=1e-4)
+    assert array(regularizer(Orthonormal(5.0, seed=0)((3, 3, 4, 8), dtype="float32"))) < 1e-8
+    assert array(regularizer(keras.ops.zeros((4, 6)))) == pytest.approx(4)
+    # With the trace's own part, the gradient has nothing along the kernel: scale is free.
+    free = ScaledOrthogonalRegularizer(1.0, constant_trace=False)
+    grad = gradient(free, w)
+    assert abs((grad * w).sum()) < 1e-3 * np.linalg.norm(grad) * np.linalg.norm(w)
 
 
 def test_serialization():
     config = keras.regularizers.serialize(OrthonormalRegularizer(0.5, groups=False))
     again = keras.regularizers.deserialize(config)
     assert (again.strength, again.groups) == (0.5, False)
+    config = keras.regularizers.serialize(ScaledOrthogonalRegularizer(0.5, constant_trace=False))
+    again = keras.regularizers.deserialize(config)
+    assert (again.strength, again.constant_trace) == (0.5, False)

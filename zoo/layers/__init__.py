@@ -1,5 +1,6 @@
 """Layers of the papers, as ordinary Keras layers."""
 
 from zoo.layers.batch_normalization import BatchNormalization
+from zoo.layers.crelu import CReLU
 
-__all__ = ["BatchNormalization"]
+__all__ = ["BatchNormalization", "CReLU"]

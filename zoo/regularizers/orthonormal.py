@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.initializers.orthonormal import output_groups
+from zoo.regularizers.kernel_matrix import kernel_matrix
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -45,16 +46,8 @@ class OrthonormalRegularizer(keras.regularizers.Regularizer):
         self.groups = bool(groups)
 
     def __call__(self, x):
-        if len(x.shape) < 2:
-            raise ValueError(
-                "OrthonormalRegularizer needs a kernel of at least two dimensions (…, in, out). "
-                f"Received: shape={tuple(x.shape)}"
-            )
-        out = int(x.shape[-1])
-        w = ops.reshape(x, (-1, out))
-        # Near orthonormality the sum is a difference of almost equal numbers.
-        w = ops.cast(w, keras.backend.result_type(w.dtype, "float32"))
-        fan_in = int(w.shape[0])
+        w = kernel_matrix(x, type(self).__name__)
+        fan_in, out = (int(n) for n in w.shape)
         if fan_in >= out:
             total = _squared_deviation(ops.matmul(ops.transpose(w), w))
         elif self.groups:

@@ -1,0 +1,120 @@
+"""The shipped checkpoints: what their cards say is true, and the first command of the README."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from helpers import run_python
+
+import zoo
+from training import readme_table
+from training.data import read
+
+ROOT = Path(__file__).parent.parent
+
+
+def metric(card, split, name):
+    return next(m for m in card.metrics if (m.split, m.name) == (split, name))
+
+
+def test_the_promised_checkpoints_are_there():
+    assert {"maxnorm_mlp100.usps", "maxnorm_plainnet50.cifar10"} <= set(zoo.list_weights())
+    total = sum(f.stat().st_size for f in (ROOT / "weights").rglob("*") if f.is_file())
+    assert total < 120e6
+
+
+@pytest.mark.parametrize("name", zoo.list_weights())
+def test_card_is_complete(name):
+    card = zoo.card(name)
+    for split in ("test", "train"):
+        assert 0 < metric(card, split, "top1").value <= 1
+        assert metric(card, split, "top1").command.startswith("python -m training.evaluate")
+    assert card.labels
+    assert card.license == "Apache-2.0"
+    assert card.training.commit
+    assert len(card.training.curve) == card.training.epochs
+    assert (ROOT / "weights" / name / "README.md").read_text().count("---") >= 2
+
+
+@pytest.mark.parametrize("name", zoo.list_weights())
+def test_figures_on_the_full_test_set(name, shared_data):
+    """By hand: nothing of the evaluation program and none of its preprocessing."""
+    model, card = zoo.load(name), zoo.card(name)
+    images = read(card.training.data, "test", shared_data)
+    how = card.preprocess
+    x = (images.x.astype("float64") * how.scale - np.array(how.mean)) / np.array(how.std)
+    probabilities = model.predict(x.astype("float32"), batch_size=250, verbose=0)
+    stated = metric(card, "test", "top1")
+    assert stated.n == len(images.y)
+    accuracy = float((probabilities.argmax(axis=1) == images.y).mean())
+    assert accuracy == pytest.approx(stated.value, abs=1e-3)
+    own = probabilities[np.arange(len(images.y)), images.y].astype("float64")
+    assert -np.log(own).mean() == pytest.approx(metric(card, "test", "loss").value, rel=0.02)
+
+
+def test_first_floors():
+    """What the first release promised: at most 6.5% error on USPS, at least 86% on CIFAR-10."""
+    assert metric(zoo.card("maxnorm_mlp100.usps"), "test", "top1").value >= 0.935
+    assert metric(zoo.card("maxnorm_plainnet50.cifar10"), "test", "top1").value >= 0.86
+
+
+def test_defaults_and_live_parts():
+    model = zoo.load("maxnorm_plainnet50")
+    assert model.zoo_card.name == "maxnorm_plainnet50.cifar10"
+    assert len(model.losses) == 51
+    kernel = keras.ops.convert_to_numpy(model.get_layer("stage1_1_conv").kernel)
+    norms = np.sqrt((kernel**2).sum(axis=(0, 1, 2)))
+    assert norms.max() <= 3 * (1 + 1e-3)
+
+
+def test_fine_tuning_starts_from_the_pretrained_body():
+    body = zoo.load("maxnorm_plainnet50", num_classes=0)
+    model = zoo.load("maxnorm_plainnet50", num_classes=2)
+    x = np.random.default_rng(0).normal(size=(16, 32, 32, 3)).astype("float32")
+    features = keras.Model(model.inputs[0], model.get_layer("head_pool").output)
+    np.testing.assert_allclose(
+        body.predict(x, verbose=0), features.predict(x, verbose=0), atol=1e-5
+    )
+    model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
+    model.fit(x, np.arange(16) % 2, verbose=0)
+    assert model.predict(x, verbose=0).shape == (16, 2)
+
+
+def test_names_a_real_photo_offline():
+    skimage = pytest.importorskip("skimage")
+    photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
+    # No socket may be opened.
+    result = run_python(
+        "import socket, sys\n"
+        "def refuse(*_, **__): raise OSError('a connection was asked for')\n"
+        "socket.socket.connect = refuse\n"
+        "from zoo.cli import main\n"
+        "sys.exit(main(['predict', 'maxnorm_plainnet50', sys.argv[1], '--json']))",
+        str(photo),
+    )
+    assert result.returncode == 0, result.stderr
+    (told,) = json.loads(result.stdout)
+    best = told["predictions"][0]
+    assert best["label"] == "cat"
+    assert sum(p["probability"] for p in told["predictions"]) <= 1 + 1e-6
+
+
+def test_readme_table_is_that_of_the_cards():
+    assert readme_table.renewed(readme_table.README.read_text()) == readme_table.README.read_text()
+
+
+def test_evaluation_program_on_a_shipped_checkpoint(shared_data):
+    command = metric(zoo.card("maxnorm_mlp100.usps"), "test", "top1").command
+    words = command.replace("DATA", str(shared_data)).split()
+    result = subprocess.run(
+        [sys.executable, *words[1:], "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,0 +1,56 @@
+"""The scale-free orthogonal regularizer of SeqNets."""
+
+import keras
+from keras import ops
+
+from zoo.regularizers.kernel_matrix import kernel_matrix
+
+
+@keras.saving.register_keras_serializable("zoo")
+class ScaledOrthogonalRegularizer(keras.regularizers.Regularizer):
+    """strength * || n / trace(S) * S - I ||_F^2, S the smaller Gram matrix and n its size.
+
+    W is the kernel as a matrix (fan_in, out), fan_in = height * width * in; S is W^T W where
+    fan_in >= out, else W W^T. Zero exactly where the vectors of S are orthogonal and of equal
+    length, whatever that length is. Multiplying the kernel by a number changes nothing.
+
+    The paper's program applies it to the 1x1 convolutions only, with a strength equal to the
+    weight decay (1e-4) times the number of devices.
+
+    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", appendix B.2.
+
+    Args:
+        strength: float >= 0.
+        constant_trace: whether the gradient takes the trace as a constant, as the paper's program
+            does. The value is the same.
+
+    Call arguments:
+        x: kernel of shape (…, in, out), two dimensions or more.
+
+    Returns:
+        Scalar, never lower precision than float32. A kernel of zeros gives strength * n.
+
+    Raises:
+        ValueError: for a negative strength or a kernel of fewer than two dimensions.
+    """
+
+    def __init__(self, strength: float = 1e-4, constant_trace: bool = True):
+        if not strength >= 0:
+            raise ValueError(f"strength must not be negative. Received: strength={strength}")
+        self.strength = float(strength)
+        self.constant_trace = bool(constant_trace)
+
+    def __call__(self, x):
+        w = kernel_matrix(x, type(self).__name__)
+        if w.shape[0] < w.shape[1]:
+            w = ops.transpose(w)
+        gram = ops.matmul(ops.transpose(w), w)
+        n = int(gram.shape[0])
+        trace = ops.trace(gram)
+        if self.constant_trace:
+            trace = ops.stop_gradient(trace)
+        scaled = gram * (n / ops.maximum(trace, keras.config.epsilon()))
+        return self.strength * ops.sum(ops.square(scaled - ops.eye(n, dtype=gram.dtype)))
+
+    def get_config(self):
+        return {"strength": self.strength, "constant_trace": self.constant_trace}
