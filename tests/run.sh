@@ -24,5 +24,6 @@ for backend in $backends; do
     only=(--ignore tests/training/test_data.py --ignore tests/test_images.py
       --ignore tests/test_packaging.py)
   fi
-  KERAS_BACKEND=$backend .venv-test/bin/python -m pytest -q "${only[@]}" "$@"
+  KERAS_BACKEND=$backend .venv-test/bin/python -m pytest -q -n 2 --dist loadfile \
+    "${only[@]}" "$@"
 done
