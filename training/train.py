@@ -124,7 +124,7 @@ def build(recipe: Recipe, train_set):
         ),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
-        # XLA gains nothing for these nets on a CPU and costs a minute of compilation on TF.
+        # "auto" would compile with XLA on TensorFlow, long, and for nothing on a CPU.
         jit_compile=keras.backend.backend() == "jax",
     )
     trainer.optimizer.build(trainer.trainable_variables)  # so that a state can be put into it

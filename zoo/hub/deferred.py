@@ -1,7 +1,7 @@
 """Models whose variables take their arrays at birth: no initializer runs only to be overwritten.
 
-For a ResNet-50 that saves 0.2 s (TensorFlow) to 3.9 s (JAX), and a model that is only looked at
-costs no memory. Keras can put off the creation of variables but has no public way to end it, so
+That makes loading faster (`benchmarks/loading.py`), and a model that is only looked at costs no
+memory. Keras can put off the creation of variables but has no public way to end it, so
 this file, and no other, uses private calls: `_initializer`, `_deferred_initialize` and the list
 of variables that wait. Where those are not as expected, models are built the plain way.
 """
