@@ -40,6 +40,7 @@ setup(
             "matplotlib",
             "pytest",
             "pytest-xdist",
+            "pyyaml",
             "ruff",
             "setuptools>=77",
             "wheel",

@@ -39,7 +39,7 @@ CARD = Card(
     batch_norm=BatchNorm(1e-5, 0.9),
     metrics=(Metric("usps", "test", "top1", 0.9487, 2007, "python -m training.evaluate"),),
     training=Training(
-        "maxnorm_mlp", ("epochs=2",), "abc", "usps", 2, 0, "jax", "cpu", 1.5, "5.48% error", ()
+        "maxnorm_mlp", ("epochs=2",), "abc", "usps", 2, 0, "jax", "cpu", 1.5, 0, "5.48% error", ()
     ),
     license="MIT",
     citation="Oyedotun et al., 2020",
