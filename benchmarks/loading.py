@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.common import main, timed
 
-SECONDS = 5
+SECONDS = 3
 
 
 def both(method: str) -> dict[str, float]:
