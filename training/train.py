@@ -201,12 +201,11 @@ def _run_log(run: Path, history: list[dict], recipe: Recipe, test_set):
             self.began = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None):
+            seconds = time.perf_counter() - self.began
             row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
-            row |= {"seconds": round(time.perf_counter() - self.began, 2)}
+            row |= {"seconds": round(seconds, 2)}
             row |= {key: float(value) for key, value in (logs or {}).items()}
-            row["images_per_second"] = round(
-                self.params["steps"] * recipe.batch_size / row["seconds"]
-            )
+            row["images_per_second"] = round(self.params["steps"] * recipe.batch_size / seconds)
             if recipe.validate_every and (
                 (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs
             ):
