@@ -1,4 +1,4 @@
-"""What `import zoo` costs on top of `import keras`, in seconds of processor time."""
+"""What `import zoo` costs on top of `import keras`, in processor time."""
 
 import time
 

@@ -1,6 +1,6 @@
 """zoo.load of the shipped checkpoints against building the same model and load_weights (h5).
 
-Both include the hash check (the zoo's) or none (Keras's); the file is in the page cache.
+The zoo's time includes its check of the hash; the files are in the page cache.
 """
 
 import tempfile
