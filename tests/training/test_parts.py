@@ -112,6 +112,26 @@ def test_images_stay_with_their_labels():
         np.testing.assert_array_equal(np.asarray(x).ravel(), np.asarray(y))
 
 
+def test_tfdata_reads_large_sets_batch_by_batch(tmp_path):
+    """Of a file on disk, mapped, never more than a batch is asked for."""
+    np.save(tmp_path / "x.npy", numbered().x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    asked = []
+
+    class OnDisk:  # cannot become an array as a whole
+        shape, dtype = mapped.shape, mapped.dtype
+
+        def __getitem__(self, index):
+            asked.append(len(index))
+            return np.asarray(mapped[index])
+
+    images = Images(OnDisk(), numbered().y, ("a",))
+    for x, y in batches(images, 8, 0, 0, 2, "tfdata"):
+        assert x.shape == (8, 1, 1, 1)
+        np.testing.assert_array_equal(np.asarray(x).ravel(), np.asarray(y))
+    assert asked == [8] * 12
+
+
 def test_bad_pipelines():
     with pytest.raises(ValueError, match="more than the 50 training images"):
         batches(numbered(), 51, 0, 0, 1, "auto")

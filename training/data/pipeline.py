@@ -40,11 +40,15 @@ class MemoryBatches(keras.utils.PyDataset):
 
 
 def tfdata_batches(images: Images, batch_size: int, seed: int, first_epoch: int, epochs: int):
-    """The same as an endless-for-`fit` tf.data.Dataset; use with `steps_per_epoch`."""
+    """The same as one tf.data.Dataset over all epochs; use with `steps_per_epoch`.
+
+    Batches are read by index as they are needed, ahead of the training step: `images` may hold
+    memory-mapped arrays (`np.load(…, mmap_mode="r")`) of sets that are larger than the memory.
+    """
     import tensorflow as tf
 
     n = len(images.y)
-    x, y = tf.constant(images.x), tf.constant(images.y)
+    x, y = images.x, images.y
 
     def batch(epoch, step):
         position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
@@ -52,7 +56,12 @@ def tfdata_batches(images: Images, batch_size: int, seed: int, first_epoch: int,
         index = tf.random.experimental.index_shuffle(
             position, seed=tf.stack([tf.constant(seed, tf.int64), epoch]), max_index=n - 1
         )
-        return tf.gather(x, index), tf.gather(y, index)
+        pictures, labels = tf.numpy_function(
+            lambda i: (x[i], y[i]), [index], (x.dtype, y.dtype), stateful=False
+        )
+        pictures.set_shape((batch_size, *x.shape[1:]))
+        labels.set_shape((batch_size,))
+        return pictures, labels
 
     def epoch_batches(epoch):
         return tf.data.Dataset.range(n // batch_size).map(
