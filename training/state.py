@@ -57,13 +57,15 @@ def restore_state(folder: Path, trainer: keras.Model) -> tuple[int, list[dict]]:
             print(f"{path} cannot be read ({error}); trying the one before it.")
             continue
         variables = dict(_keyed(trainer))
-        if arrays.keys() != variables.keys():
-            odd = sorted(arrays.keys() ^ variables.keys())[:3]
+        found = {(key, array.shape) for key, array in arrays.items()}
+        wanted = {(key, tuple(v.shape)) for key, v in variables.items()}
+        if found != wanted:
+            odd = sorted({key for key, _ in found ^ wanted})[:3]
             raise ZooError(
                 f"{path} belongs to another training: it differs in {odd}. Choose another --run."
             )
         for key, variable in variables.items():
-            variable.assign(arrays[key].reshape(variable.shape))
+            variable.assign(arrays[key])
         return int(metadata["epoch"]), json.loads(metadata["history"])
     return 0, []
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 import zoo
 from training import evaluate, publish_checkpoint, train
-from training.state import states
+from training.state import restore_state, save_state, states
 from zoo.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +154,17 @@ def test_a_run_folder_of_other_settings_is_refused(uninterrupted, capsys, toy_da
             train.recipes.override(toy.RECIPE, ["seed=1"]), uninterrupted, "", name="custom"
         )
     assert before == {p.name: p.read_bytes() for p in uninterrupted.iterdir() if p.is_file()}
+
+
+def test_a_state_of_another_net_is_refused_before_anything_is_loaded(tmp_path):
+    images = toy.images()
+    save_state(tmp_path, train.build(toy.RECIPE, images), 1, [])
+    other = train.build(train.recipes.override(toy.RECIPE, ["model_args.units=20"]), images)
+    before = [v.numpy() for v in other.variables]
+    with pytest.raises(ZooError, match="belongs to another training: it differs in"):
+        restore_state(tmp_path, other)
+    for value, variable in zip(before, other.variables, strict=True):
+        np.testing.assert_array_equal(value, variable.numpy())
 
 
 def test_an_unfinished_run_is_not_published(tmp_path):
