@@ -88,9 +88,8 @@ def test_maxnorm_plainnet50_has_the_maps_of_table_a1():
 
 def test_strided_convolution_pads_like_the_published_code():
     # One on each side: output 0 sees input -1..1. Keras's "same" would see 0..2.
-    x = inputs = keras.Input((6, 6, 1))
-    x = Parts(initializer="he_normal", norm="none").conv(x, 1, 3, "c", strides=2)
-    model = keras.Model(inputs, x)
+    inputs = keras.Input((6, 6, 1))
+    model = keras.Model(inputs, Parts(norm="none").conv(1, 3, "c", strides=2)(inputs))
     corner = np.zeros((3, 3, 1, 1), "float32")
     corner[0, 0] = 1  # picks the pixel up and left of the centre
     model.get_layer("c").set_weights([corner, np.zeros(1, "float32")])
@@ -222,11 +221,13 @@ def test_list_models():
         ("plainnet20", {"input_shape": "32"}, "input_shape must be a tuple"),
         ("plainnet20", {"weight_decay": 1e-4}, "exclude each other"),
         ("plainnet20", {"orthonormal": float("nan")}, "orthonormal must be a number"),
-        ("plainnet20", {"nonlinearity": "swish"}, "one of 'relu', 'leaky_relu'"),
+        ("plainnet20", {"nonlinearity": "swish"}, "one of 'relu', 'crelu'"),
         ("plainnet20", {"activation": "relu"}, "one of 'softmax', 'sigmoid', None"),
         ("maxnorm_plainnet50", {"input_shape": (5, 32, 3)}, "at least 6"),
         ("maxnorm_mlp3", {"max_norm": 0}, "max_norm must be a number"),
         ("maxnorm_mlp3", {"input_shape": ()}, "1 to 3 integers"),
+        ("maxnorm_mlp3", {"input_shape": (None, None, 1)}, "must be given in full"),
+        ("maxnorm_mlp3", {"norm": "normprop"}, "norm must be 'batchnorm' or 'none' for dense"),
     ],
 )
 def test_bad_arguments_name_what_is_allowed(name, options, message):

@@ -48,27 +48,56 @@ def _choice(*values: str | None) -> Argument:
     return Argument("one of " + ", ".join(map(repr, values)), parse)
 
 
+def _flag(none: bool = False) -> Argument:
+    def parse(value):
+        if not isinstance(value, bool) and not (none and value is None):
+            raise ValueError
+        return value
+
+    return Argument("True or False" + (" or None" if none else ""), parse)
+
+
 def _shape() -> Argument:
     side = _integer(1, 65536)
 
     def parse(value):
         if isinstance(value, str) or not 1 <= len(value) <= 3:
             raise ValueError
-        return tuple(side.parse(v) for v in value)
+        image = len(value) == 3
+        return tuple(
+            None if v is None and image and i < 2 else side.parse(v) for i, v in enumerate(value)
+        )
 
-    return Argument("a tuple of 1 to 3 integers from 1 to 65536, (H, W, C) for images", parse)
+    return Argument(
+        "a tuple of 1 to 3 integers from 1 to 65536, (H, W, C) for images; H and W may be None",
+        parse,
+    )
 
 
 ARGUMENTS: dict[str, Argument] = {
     "input_shape": _shape(),
     "num_classes": _integer(0, 1_000_000),
     "activation": _choice("softmax", "sigmoid", None),
+    "features": _flag(),
     "width": _integer(1, 4096),
     "units": _integer(1, 65536),
-    "nonlinearity": _choice("relu", "leaky_relu", "selu", "tanh"),
-    "norm": _choice("batchnorm", "none"),
+    "stem": _choice("imagenet", "cifar"),
+    "final_conv": _integer(0, 65536),
+    "dropout": _number(0, 0.999),
+    "shortcut": _choice("identity_pad", "projection", "projection3x3", "none"),
+    "nonlinearity": _choice("relu", "crelu", "leaky_relu", "prelu", "selu", "tanh"),
+    "norm": _choice("batchnorm", "none", "normprop", "normprop2", "normprop3"),
+    "use_bias": _flag(none=True),
+    "modulation": _flag(),
     "initializer": _choice("orthonormal", "he_normal", "he_uniform", "glorot_uniform"),
+    "init": _choice("R", "O", "L"),
+    "tie_conv2": _flag(),
+    "tie_conv4": _flag(),
+    "inner_bias": _flag(),
+    "inner_norm": _flag(),
+    "position": _integer(1, 3),
     "orthonormal": _number(0, 1e3),
+    "orthogonal": _number(0, 1e3),
     "weight_decay": _number(0, 1e3),
     "max_norm": _number(1e-6, 1e6, none=True),
 }

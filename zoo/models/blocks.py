@@ -1,12 +1,17 @@
 """Pieces that every family is built from."""
 
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import keras
 from keras import layers
 
 from zoo.constraints import MaxNorm
 from zoo.errors import ZooError
 from zoo.initializers import Orthonormal
-from zoo.layers import BatchNormalization
+from zoo.layers import BatchNormalization, CReLU, SymmetricConv2D
 from zoo.regularizers import OrthonormalRegularizer
 
 BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
@@ -21,48 +26,53 @@ _INITIALIZERS = {
 
 _NONLINEARITIES = {
     "relu": layers.ReLU,
+    "crelu": CReLU,
     "leaky_relu": lambda name: layers.LeakyReLU(negative_slope=0.3, name=name),
+    # One slope per channel of a map, from 0.25, as He et al. introduced it.
+    "prelu": lambda name: layers.PReLU(keras.initializers.Constant(0.25), None, None, (1, 2), name),
     "selu": lambda name: layers.Activation("selu", name=name),
     "tanh": lambda name: layers.Activation("tanh", name=name),
 }
 
 
+@dataclass(frozen=True)
 class Parts:
     """What is the same for every layer of one network: how kernels start and are held, the
     normalization and the nonlinearity. Layer names are given by the caller and are frozen: they
     are the keys of published checkpoints.
 
-    Args:
+    Attributes:
         initializer: name of the kernel initializer.
         orthonormal: strength of the orthonormal regularizer, 0 for none.
         weight_decay: coefficient d of L2 weight decay, whose gradient is d * w; 0 for none.
         max_norm: bound on the norm of each unit's weights, None for none.
-        norm: "batchnorm" or "none".
+        norm: "batchnorm", "none", or NormProp in its three versions ("normprop", "normprop2",
+            "normprop3"), which normalizes the filters of a convolution instead of its outputs.
         nonlinearity: name of the activation function.
+        use_bias: whether convolutions have a bias; None: where no batch normalization follows.
     """
 
-    def __init__(
-        self,
-        *,
-        initializer: str,
-        orthonormal: float = 0.0,
-        weight_decay: float = 0.0,
-        max_norm: float | None = None,
-        norm: str = "batchnorm",
-        nonlinearity: str = "relu",
-    ):
-        if orthonormal and weight_decay:
+    initializer: str = "he_normal"
+    orthonormal: float = 0.0
+    weight_decay: float = 0.0
+    max_norm: float | None = None
+    norm: str = "batchnorm"
+    nonlinearity: str = "relu"
+    use_bias: bool | None = None
+
+    def __post_init__(self):
+        if self.orthonormal and self.weight_decay:
             raise ZooError(
                 "orthonormal and weight_decay exclude each other (Xie et al., section 4). "
-                f"Received: orthonormal={orthonormal}, weight_decay={weight_decay}. "
+                f"Received: orthonormal={self.orthonormal}, weight_decay={self.weight_decay}. "
                 "Set one of them to 0."
             )
-        self.initializer = _INITIALIZERS[initializer]
-        self.orthonormal, self.weight_decay, self.max_norm = orthonormal, weight_decay, max_norm
-        self.norm = norm
-        self.nonlinearity = _NONLINEARITIES[nonlinearity]
 
-    def kernel(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
+        """Plain values; `Parts(**config)` is equal."""
+        return dataclasses.asdict(self)
+
+    def kernel(self) -> dict[str, Any]:
         """Keyword arguments for the kernel of one convolution or dense layer."""
         regularizer = None
         if self.orthonormal:
@@ -70,43 +80,48 @@ class Parts:
         elif self.weight_decay:
             regularizer = keras.regularizers.L2(self.weight_decay / 2)
         return {
-            "kernel_initializer": self.initializer(),
+            "kernel_initializer": _INITIALIZERS[self.initializer](),
             "kernel_regularizer": regularizer,
             "kernel_constraint": MaxNorm(self.max_norm) if self.max_norm else None,
         }
 
-    def conv(self, x, filters: int, size: int, name: str, strides: int = 1):
-        """Convolution, padded (size - 1) // 2 on each side; a bias only where no norm follows."""
-        padding = "same"
-        if strides > 1:  # Keras pads unevenly here
-            if size > 1:
-                x = layers.ZeroPadding2D((size - 1) // 2, name=f"{name}_pad")(x)
-            padding = "valid"
-        return layers.Conv2D(
-            filters,
-            size,
-            strides=strides,
-            padding=padding,
-            use_bias=self.norm == "none",
-            name=name,
-            **self.kernel(),
-        )(x)
+    def conv(self, filters: int, size: int, name: str, strides: int = 1) -> keras.Layer:
+        """Convolution, padded (size - 1) // 2 on each side."""
+        bias = self.norm != "batchnorm" if self.use_bias is None else self.use_bias
+        arguments = {"strides": strides, "use_bias": bias, "name": name, **self.kernel()}
+        if self.norm.startswith("normprop"):
+            from zoo.layers import NormPropConv2D
 
-    def norm_act(self, x, name: str):
-        """Normalization and nonlinearity of the layer called `name`."""
-        if self.norm == "batchnorm":
-            x = BatchNormalization(**BATCH_NORM, name=f"{name}_norm")(x)
-        return self.nonlinearity(name=f"{name}_act")(x)
+            if self.norm == "normprop3":
+                arguments["scale"] = 1 / 1.21
+            return NormPropConv2D(filters, size, **arguments)
+        return SymmetricConv2D(filters, size, **arguments)
+
+    def norm_layers(self, name: str) -> list[keras.Layer]:
+        """The normalization of a convolution's outputs, none where there is none."""
+        return [BatchNormalization(**BATCH_NORM, name=name)] if self.norm == "batchnorm" else []
+
+    def act(self, name: str) -> keras.Layer:
+        """The nonlinearity."""
+        if self.norm == "normprop":
+            from zoo.layers import NormPropActivation
+
+            return NormPropActivation(self.nonlinearity, name=name)
+        return _NONLINEARITIES[self.nonlinearity](name=name)
 
     def conv_norm_act(self, x, filters: int, size: int, name: str, strides: int = 1):
         """Convolution - normalization - nonlinearity, the unit of a plain net."""
-        x = self.conv(x, filters, size, f"{name}_conv", strides)
-        return self.norm_act(x, name)
+        x = self.conv(filters, size, f"{name}_conv", strides)(x)
+        return self._norm_act(x, name)
 
     def dense_norm_act(self, x, units: int, name: str):
         """Dense layer (with bias) - normalization - nonlinearity."""
+        if self.norm not in ("batchnorm", "none"):
+            raise ZooError(
+                f"norm must be 'batchnorm' or 'none' for dense layers. Received: norm={self.norm!r}"
+            )
         x = layers.Dense(units, name=f"{name}_dense", **self.kernel())(x)
-        return self.norm_act(x, name)
+        return self._norm_act(x, name)
 
     def classifier(self, x, num_classes: int, activation: str | None):
         """`head_dense` and its activation, in float32; nothing for `num_classes=0`."""
@@ -114,3 +129,48 @@ class Parts:
             return x
         x = layers.Dense(num_classes, name="head_dense", **self.kernel())(x)
         return layers.Activation(activation or "linear", dtype="float32", name="head_act")(x)
+
+    def _norm_act(self, x, name: str):
+        for layer in (*self.norm_layers(f"{name}_norm"), self.act(f"{name}_act")):
+            x = layer(x)
+        return x
+
+
+def check_image(name: str, input_shape: tuple[int | None, ...], least: int) -> None:
+    """Refuses a shape that is no image of at least `least` pixels a side; None is any size."""
+    if len(input_shape) != 3 or any(n is not None and n < least for n in input_shape[:2]):
+        raise ZooError(
+            f"{name}: input_shape must be (H, W, C) with H and W at least {least}. "
+            f"Received: input_shape={input_shape}"
+        )
+
+
+def image_model(
+    inputs: keras.KerasTensor,
+    levels: Mapping[int, keras.KerasTensor],
+    *,
+    parts: Parts,
+    num_classes: int,
+    activation: str | None,
+    features: bool,
+    name: str,
+    head: Sequence[keras.Layer] = (),
+) -> keras.Model:
+    """The model around the stages of an image network.
+
+    Args:
+        inputs: the image.
+        levels: outputs of the stages by their stride, the last one last.
+        parts: for the classifier.
+        num_classes, activation: of the classifier; `num_classes=0` for pooled features.
+        features: whether to give the levels, {"P2": stride 4, …}, in place of all that follows.
+        name: of the model.
+        head: layers between the pooling and the classifier.
+    """
+    if features:
+        pyramid = {f"P{stride.bit_length() - 1}": x for stride, x in levels.items()}
+        return keras.Model(inputs, pyramid, name=name)
+    x = layers.GlobalAveragePooling2D(name="head_pool")(list(levels.values())[-1])
+    for layer in head:
+        x = layer(x)
+    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.models.blocks import Parts
+from zoo.models.blocks import Parts, check_image, image_model
 from zoo.models.registry import Variant
 
 PAPER = (
@@ -31,6 +31,7 @@ def maxnorm_plainnet(
     input_shape: tuple[int, ...] = (32, 32, 3),
     num_classes: int = 10,
     activation: str | None = "softmax",
+    features: bool = False,
     nonlinearity: str = "leaky_relu",
     norm: str = "batchnorm",
     initializer: str = "he_uniform",
@@ -47,17 +48,15 @@ def maxnorm_plainnet(
         input_shape: (H, W, C) of the preprocessed image.
         num_classes: size of the output; 0 gives the pooled features instead.
         activation: "softmax" for probabilities, None for logits.
+        features: True for the outputs of the stages, {"P0", "P1", "P2"} (strides 1, 2 and about
+            4), in place of the head.
         nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.models.blocks.Parts`.
         name: name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
     """
-    if len(input_shape) != 3 or min(input_shape[:2]) < 6:
-        raise ZooError(
-            f"{name}: input_shape must be (H, W, C) with H and W at least 6. "
-            f"Received: input_shape={input_shape}"
-        )
+    check_image(name, input_shape, least=6)
     parts = Parts(
         initializer=initializer,
         weight_decay=weight_decay,
@@ -66,13 +65,22 @@ def maxnorm_plainnet(
         nonlinearity=nonlinearity,
     )
     inputs = x = keras.Input(input_shape, name="image")
+    levels = {}
     for stage, convolutions in enumerate(PLAINNET50, start=1):
         for i, (filters, size) in enumerate(convolutions, start=1):
             x = parts.conv_norm_act(x, filters, size, f"stage{stage}_{i}")
+        levels[2 ** (stage - 1)] = x
         if stage < 3:
             x = layers.MaxPooling2D(stage + 1, strides=2, name=f"stage{stage}_pool")(x)
-    x = layers.GlobalAveragePooling2D(name="head_pool")(x)
-    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+    return image_model(
+        inputs,
+        levels,
+        parts=parts,
+        num_classes=num_classes,
+        activation=activation,
+        features=features,
+        name=name,
+    )
 
 
 def maxnorm_mlp(
@@ -112,6 +120,8 @@ def maxnorm_mlp(
     Returns:
         Functional model, (N, *input_shape) float -> (N, num_classes).
     """
+    if None in input_shape:
+        raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
     parts = Parts(
         initializer=initializer,
         weight_decay=weight_decay,

@@ -5,10 +5,9 @@ that He et al. gave their CIFAR networks.
 """
 
 import keras
-from keras import layers
 
 from zoo.errors import ZooError
-from zoo.models.blocks import Parts
+from zoo.models.blocks import Parts, check_image, image_model
 from zoo.models.registry import Variant
 
 PAPER = (
@@ -23,6 +22,7 @@ def plainnet(
     input_shape: tuple[int, ...] = (32, 32, 3),
     num_classes: int = 10,
     activation: str | None = "softmax",
+    features: bool = False,
     width: int = 16,
     nonlinearity: str = "relu",
     norm: str = "batchnorm",
@@ -42,6 +42,7 @@ def plainnet(
         input_shape: (H, W, C) of the preprocessed image.
         num_classes: size of the output; 0 gives the pooled features instead.
         activation: "softmax" for probabilities, None for logits.
+        features: True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the head.
         width: filters of the first stage.
         nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm: see
             `zoo.models.blocks.Parts`. The defaults are the paper's method without modulation;
@@ -53,11 +54,7 @@ def plainnet(
     """
     if depth < 8 or (depth - 2) % 6:
         raise ZooError(f"depth must be 6n + 2 with n >= 1: 8, 14, 20, … Received: depth={depth}")
-    if len(input_shape) != 3 or min(input_shape[:2]) < 4:
-        raise ZooError(
-            f"{name}: input_shape must be (H, W, C) with H and W at least 4. "
-            f"Received: input_shape={input_shape}"
-        )
+    check_image(name, input_shape, least=4)
     parts = Parts(
         initializer=initializer,
         orthonormal=orthonormal,
@@ -68,14 +65,23 @@ def plainnet(
     )
     inputs = keras.Input(input_shape, name="image")
     x = parts.conv_norm_act(inputs, width, 3, "stem")
+    levels = {}
     for stage in (1, 2, 3):
         for i in range(1, (depth - 2) // 3 + 1):
             strides = 2 if stage > 1 and i == 1 else 1
             x = parts.conv_norm_act(
                 x, width * 2 ** (stage - 1), 3, f"stage{stage}_{i}", strides=strides
             )
-    x = layers.GlobalAveragePooling2D(name="head_pool")(x)
-    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+        levels[2 ** (stage - 1)] = x
+    return image_model(
+        inputs,
+        levels,
+        parts=parts,
+        num_classes=num_classes,
+        activation=activation,
+        features=features,
+        name=name,
+    )
 
 
 VARIANTS = [

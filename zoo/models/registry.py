@@ -21,6 +21,7 @@ class Variant:
         family: the function that builds it.
         args: what fixes this variant among the family; not open to the user.
         paper: the source.
+        published: the figures that the paper prints for it, in words.
         weights: tag of the checkpoint that `zoo.load(name)` gives, None while there is none.
     """
 
@@ -28,6 +29,7 @@ class Variant:
     family: Callable[..., keras.Model]
     args: Mapping[str, Any] = field(default_factory=dict)
     paper: str = ""
+    published: str = ""
     weights: str | None = None
 
     @property
