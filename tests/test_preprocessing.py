@@ -10,7 +10,7 @@ from PIL import Image
 
 import zoo
 from zoo.errors import ImageError, ZooError
-from zoo.preprocessing import INTERPOLATIONS, Preprocess, normalize, preprocess
+from zoo.preprocessing import INTERPOLATIONS, PRESETS, Preprocess, normalize, preprocess
 
 RGB = Preprocess(
     size=(8, 8),
@@ -291,3 +291,46 @@ def test_normalize_in_a_functional_model():
     np.testing.assert_allclose(
         model.predict_on_batch(images), normalize(images, RGB), rtol=1e-5, atol=1e-6
     )
+
+
+# ---------------------------------------------------------------------------------------- presets
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_on_a_photo(name):
+    """What each preset makes of a real photo, recomputed by Pillow and by hand."""
+    from skimage import data
+
+    how = PRESETS[name]
+    photo = Image.fromarray(data.chelsea()).convert("L" if how.channels == 1 else "RGB")
+    width, height = photo.size
+    factor = how.resize / min(photo.size)
+    resample = Image.Resampling[how.interpolation.upper()]
+    whole = photo.resize((round(width * factor), round(height * factor)), resample)
+    left, top = (whole.width - how.size[1]) // 2, (whole.height - how.size[0]) // 2
+    crop = np.asarray(
+        whole.crop((left, top, left + how.size[1], top + how.size[0])), "float64"
+    ).reshape(*how.size, how.channels)
+    expected = (crop * how.scale - how.mean) / how.std
+    result = zoo.preprocess(how, data.chelsea())
+    assert result.shape == (1, *how.size, how.channels)
+    # One grey level of 255, for the last rounding of the two resizings.
+    np.testing.assert_allclose(result[0], expected, atol=1.01 * how.scale / min(how.std))
+    # On the scale of a standardized input, neither 0..1 nor 0..255.
+    assert -3 < result.min() < -0.4
+    assert 0.3 < result.max() < 3
+
+
+def test_presets_standardize_photos_of_imagenet(shared_data):
+    photos = sorted((shared_data / "imagenet_samples" / "images").glob("*"))
+    x = zoo.preprocess(PRESETS["imagenet"], [str(p) for p in photos])
+    assert np.abs(x.mean(axis=(0, 1, 2))).max() < 0.25
+    assert np.abs(x.std(axis=(0, 1, 2)) - 1).max() < 0.25
+
+
+def test_a_model_with_a_preset():
+    model = zoo.create("plainnet20", width=1)
+    with pytest.raises(ZooError, match="no card that says"):
+        zoo.preprocess(model, noise(40, 40, 3))
+    model.zoo_preprocess = PRESETS["cifar"]
+    assert zoo.preprocess(model, noise(40, 40, 3)).shape == (1, 32, 32, 3)

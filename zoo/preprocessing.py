@@ -54,6 +54,47 @@ class Preprocess:
                 )
 
 
+# How the papers' programs standardize each kind of image. Recipes and cards take theirs from
+# here; `zoo.convert` gives ImageNet's to what it converts.
+CIFAR = Preprocess(  # Huang et al. (arXiv 2002.10801): deviations of the training set
+    size=(32, 32),
+    channels=3,
+    resize=32,
+    interpolation="bicubic",
+    scale=1 / 255,
+    mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
+    std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
+)
+IMAGENET = Preprocess(  # Hu (SeqNet), torchvision's program: 224 of 256 pixels
+    size=(224, 224),
+    channels=3,
+    resize=256,
+    interpolation="bilinear",
+    scale=1.0,
+    mean=(123.7, 116.3, 103.5),
+    std=(58.4, 57.1, 57.4),
+)
+USPS = Preprocess(  # to [-1, 1], as the digits are distributed
+    size=(16, 16),
+    channels=1,
+    resize=16,
+    interpolation="bicubic",
+    scale=1 / 127.5,
+    mean=(1.0,),
+    std=(1.0,),
+)
+COIL20 = Preprocess(  # Oyedotun et al. feed all 128 x 128 pixels
+    size=(128, 128),
+    channels=1,
+    resize=128,
+    interpolation="bicubic",
+    scale=1 / 127.5,
+    mean=(1.0,),
+    std=(1.0,),
+)
+PRESETS = {"cifar": CIFAR, "imagenet": IMAGENET, "usps": USPS, "coil20": COIL20}
+
+
 def preprocess(model: Any, images: Any) -> np.ndarray:
     """Pictures of any kind and size -> the array that `model` takes.
 
@@ -63,7 +104,8 @@ def preprocess(model: Any, images: Any) -> np.ndarray:
     picture that already has `size` is neither scaled nor cut.
 
     Args:
-        model: a model of `zoo.load`, whose card says how; or a `Preprocess`.
+        model: a model of `zoo.load` or `zoo.convert`, which knows how; or a `Preprocess`, e.g.
+            `zoo.preprocessing.IMAGENET` for a model with weights from elsewhere.
         images: one picture, a list of pictures of any sizes, or an array (N, H, W, C). A picture
             is a path, a PIL image, or an array (H, W) or (H, W, C), uint8 or float on the scale
             0..255, C = 1, 3 or 4 (RGBA, laid over white).
@@ -73,7 +115,7 @@ def preprocess(model: Any, images: Any) -> np.ndarray:
 
     Raises:
         ImageError: a picture cannot be read, or an array is not of this kind.
-        ZooError: the model has no card.
+        ZooError: the model does not know how.
 
     Example:
 
@@ -98,15 +140,17 @@ def normalize(images, how: Preprocess):
 
 
 def how_of(model: Any) -> Preprocess:
-    """The `Preprocess` on the model's card; a `Preprocess` is its own."""
+    """The `Preprocess` on the model's card, or which a conversion gave it; a `Preprocess` is its
+    own."""
     if isinstance(model, Preprocess):
         return model
     how = getattr(getattr(model, "zoo_card", None), "preprocess", None)
+    how = how or getattr(model, "zoo_preprocess", None)
     if how is None:
         raise ZooError(
             f"{getattr(model, 'name', model)!r} has no card that says how its images are "
             "prepared. Load a model with zoo.load(NAME), or give zoo.preprocess a "
-            "zoo.preprocessing.Preprocess instead of a model."
+            "zoo.preprocessing.Preprocess instead of a model, e.g. zoo.preprocessing.CIFAR."
         )
     return how
 

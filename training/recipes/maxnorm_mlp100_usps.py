@@ -11,7 +11,7 @@ Expected:  6.23% test error after recalibration (6.53% before), as `maxnorm_mlp1
 """
 
 from training.recipe import Recipe
-from zoo.preprocessing import Preprocess
+from zoo.preprocessing import USPS
 
 RECIPE = Recipe(
     model="maxnorm_mlp100",
@@ -22,14 +22,6 @@ RECIPE = Recipe(
     recalibrate=7291,
     recalibrate_batch=7291,
     validate_every=10,
-    preprocess=Preprocess(
-        size=(16, 16),
-        channels=1,
-        resize=16,
-        interpolation="bicubic",
-        scale=1 / 127.5,
-        mean=(1.0,),
-        std=(1.0,),
-    ),
+    preprocess=USPS,
     published="5.48% test error (table II)",
 )

@@ -13,18 +13,7 @@ Expected:  87.49% test accuracy after 28 epochs (87.68% with the moving averages
 """
 
 from training.recipe import Recipe
-from zoo.preprocessing import Preprocess
-
-# Mean and deviation of the training set, as Huang et al. (arXiv 2002.10801) print them.
-CIFAR10 = Preprocess(
-    size=(32, 32),
-    channels=3,
-    resize=32,
-    interpolation="bicubic",
-    scale=1 / 255,
-    mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
-    std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
-)
+from zoo.preprocessing import CIFAR
 
 RECIPE = Recipe(
     model="maxnorm_plainnet50",
@@ -37,6 +26,6 @@ RECIPE = Recipe(
     crop=2,
     dtype="mixed_bfloat16",
     validate_every=4,
-    preprocess=CIFAR10,
+    preprocess=CIFAR,
     published="6.65% test error after 400 epochs (table III)",
 )

@@ -11,7 +11,7 @@ Compare:   plainnet44_cifar10_l2, the paper's baseline with the same budget.
 """
 
 from training.recipe import Recipe
-from training.recipes.maxnorm_plainnet50_cifar10 import CIFAR10
+from zoo.preprocessing import CIFAR
 
 RECIPE = Recipe(
     model="plainnet44",
@@ -23,6 +23,6 @@ RECIPE = Recipe(
     flip=True,
     dtype="mixed_bfloat16",
     validate_every=3,
-    preprocess=CIFAR10,
+    preprocess=CIFAR,
     published="88.42% test accuracy after 164 epochs (table 2)",
 )

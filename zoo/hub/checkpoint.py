@@ -99,6 +99,7 @@ def load_checkpoint(
     *,
     num_classes: int | None = None,
     activation: str | None = "card",
+    features: bool = False,
     name: str | None = None,
 ) -> keras.Model:
     """Builds the model of a checkpoint folder, with its weights and its card as `zoo_card`.
@@ -109,6 +110,7 @@ def load_checkpoint(
             (`card.head`) are freshly initialized, also where K is as before; 0 for pooled features.
         activation: of the output: "softmax", "sigmoid", None for logits, or "card" for what the
             checkpoint was published with.
+        features: True for the outputs of the stages, {"P2": stride 4, …}, in place of the head.
         name: the name that the card must have; None for any.
 
     Returns:
@@ -117,7 +119,7 @@ def load_checkpoint(
 
     Raises:
         CheckpointError: a file is missing, damaged, or does not fit. Nothing was loaded.
-        ZooError: the architecture does not take this `num_classes` or `activation`.
+        ZooError: the architecture does not take this `num_classes`, `activation` or `features`.
     """
     folder = Path(folder)
     where = str(folder / CARD_FILE)
@@ -128,6 +130,10 @@ def load_checkpoint(
     wanted: dict[str, Any] = {} if activation == "card" else {"activation": activation}
     if num_classes is not None:
         wanted["num_classes"] = num_classes
+    if features:
+        if num_classes is not None:
+            raise ZooError("features and num_classes exclude each other: features have no head.")
+        wanted["features"] = features
     wanted = parse_arguments(card.architecture, tuple(variant.options), wanted)
 
     options = variant.options | args
@@ -137,6 +143,11 @@ def load_checkpoint(
     _check_facts(card, where, own, options)
     expected = _expected(own, card, where)
     pretrained = expected
+    if features:
+        model = build_without_values(lambda: _create(card, where, args | wanted))
+        pretrained = _expected(model, card, where)
+        if not pretrained.items() <= expected.items():
+            refuse(where, "the weights of its feature pyramid are not those of the model")
     if num_classes is not None:
         if wanted["num_classes"] != options["num_classes"]:
             model = build_without_values(lambda: _create(card, where, args | wanted))
@@ -145,8 +156,9 @@ def load_checkpoint(
         pretrained = _body(card, where, expected, model)
     arrays = read_tensors(folder / WEIGHTS_FILE, card.files[WEIGHTS_FILE], expected)
     fill(model, {path: arrays[path] for path in pretrained})
-    if num_classes is not None:
+    if features or num_classes is not None:
         card = dataclasses.replace(card, labels=())
+    if num_classes is not None:
         new = [v.path for v in model.weights if v.path not in pretrained]
         if new:
             _log.warning(

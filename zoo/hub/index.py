@@ -10,6 +10,8 @@ from zoo.errors import UnknownNameError, ZooError
 from zoo.hub.card import CARD_FILE, Card
 from zoo.hub.checkpoint import load_checkpoint, read_card
 from zoo.hub.schema import refuse, show
+from zoo.models.freeze import check_freeze
+from zoo.models.freeze import freeze as freeze_layers
 from zoo.models.registry import variants
 
 _PACKAGE = Path(__file__).parents[1]
@@ -66,6 +68,8 @@ def load(
     *,
     num_classes: int | None = None,
     activation: str | None = "card",
+    features: bool = False,
+    freeze: str | None = None,
 ) -> keras.Model:
     """A pretrained model.
 
@@ -76,6 +80,10 @@ def load(
             features.
         activation: "softmax" for probabilities, "sigmoid", None for logits, "card" for what the
             checkpoint was published with.
+        features: True for a backbone, which gives the outputs of the stages by level, {"P2":
+            stride 4, "P3": stride 8, …}, and has no head.
+        freeze: "body" for the head alone to be trainable, "batch_norm" for BatchNormalization
+            layers that keep their statistics bit for bit, None for everything trainable.
 
     Returns:
         Keras model, regularizers and constraints live; its card is `model.zoo_card`.
@@ -89,10 +97,19 @@ def load(
 
     >>> model = zoo.load("maxnorm_plainnet50")
     >>> model = zoo.load("maxnorm_plainnet50.cifar10", num_classes=5)
+    >>> body = zoo.load("maxnorm_plainnet50", features=True, freeze="batch_norm")
     >>> model = zoo.load("runs/my_run/checkpoint", activation=None)
     """
     folder, full_name = _find(name)
-    return load_checkpoint(folder, num_classes=num_classes, activation=activation, name=full_name)
+    check_freeze(freeze)
+    model = load_checkpoint(
+        folder,
+        num_classes=num_classes,
+        activation=activation,
+        features=features,
+        name=full_name,
+    )
+    return freeze_layers(model, freeze, model.zoo_card.head)
 
 
 def _shipped() -> dict[str, Path]:

@@ -1,0 +1,48 @@
+"""What one image costs in a network, from the shapes that its layers were built with."""
+
+import math
+
+import keras
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Multiply-adds of all convolutions and dense layers for one input.
+
+    A FLOP count of the literature is this or twice this; normalizations, nonlinearities and
+    poolings are left out in both. Nothing is run: a model without values will do.
+
+    Args:
+        model: built for a fixed input size.
+
+    Raises:
+        ValueError: the input size is open.
+    """
+    return sum(_multiply_adds(layer) for layer in model._flatten_layers())
+
+
+def weight_layers(model: keras.Model) -> int:
+    """Number of convolutions and dense layers in a row, those of shortcuts left out."""
+    return sum(
+        getattr(layer, "extra_convolutions", 0)
+        + (_has_kernel(layer) and not layer.name.startswith("shortcut"))
+        for layer in model._flatten_layers()
+    )
+
+
+def _has_kernel(layer) -> bool:
+    return isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
+
+
+def _multiply_adds(layer) -> int:
+    if hasattr(layer, "extra_macs"):  # a composite layer that convolves by itself
+        return layer.extra_macs()
+    if not _has_kernel(layer):
+        return 0
+    output = layer.compute_output_shape(layer.get_build_config()["input_shape"])
+    positions = output[1:-1]
+    if None in positions:
+        raise ValueError(
+            "The cost depends on the input size: build the model with a fixed one. "
+            f"Received: {layer.name} with outputs of shape {tuple(output)}"
+        )
+    return math.prod(layer.kernel.shape) * math.prod(positions)

@@ -1,0 +1,52 @@
+"""What of a network is held fixed while it is fine-tuned."""
+
+from collections.abc import Collection
+
+import keras
+
+from zoo.errors import ZooError
+
+FREEZE = ("body", "batch_norm", None)
+
+
+def freeze(
+    model: keras.Model, what: str | None, head: Collection[str] = ("head_dense",)
+) -> keras.Model:
+    """Freezes a part of a model, in place, before `compile`.
+
+    A frozen BatchNormalization normalizes by its moving statistics and leaves them as they are,
+    bit for bit, whatever it is trained on.
+
+    Args:
+        model: any model of the zoo.
+        what: "body" for every layer but the head; "batch_norm" for the BatchNormalization
+            layers, whose statistics small batches of new data would spoil; None for nothing.
+        head: names of the layers that "body" leaves free.
+
+    Returns:
+        The model.
+
+    Raises:
+        ZooError: for any other `what`.
+
+    Example:
+
+    >>> model = freeze(zoo.load("maxnorm_plainnet50", num_classes=5), "body")
+    """
+    check_freeze(what)
+    if what == "body":
+        for layer in model.layers:
+            layer.trainable = layer.name in head
+    if what == "batch_norm":
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+    return model
+
+
+def check_freeze(what: str | None) -> None:
+    """Refuses what `freeze` does not know."""
+    if what not in FREEZE:
+        raise ZooError(
+            f"freeze must be one of {', '.join(map(repr, FREEZE))}. Received: freeze={what!r}"
+        )
