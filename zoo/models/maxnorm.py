@@ -136,12 +136,21 @@ def maxnorm_mlp(
     return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
 
 
-VARIANTS = [Variant("maxnorm_plainnet50", maxnorm_plainnet, {}, paper=PAPER, weights="cifar10")] + [
+VARIANTS = [
+    Variant(
+        "maxnorm_plainnet50",
+        maxnorm_plainnet,
+        paper=PAPER,
+        published="CIFAR-10 6.65% error (table III)",
+        weights="cifar10",
+    )
+] + [
     Variant(
         f"maxnorm_mlp{depth}",
         maxnorm_mlp,
         {"depth": depth},
         paper=PAPER,
+        published="USPS 5.48% error (table II)" if depth == 100 else "",
         weights="usps" if depth == 100 else None,
     )
     for depth in (3, 5, 10, 15, 20, 40, 50, 100)

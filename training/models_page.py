@@ -1,0 +1,80 @@
+"""Writes docs/models.md, the page of all architectures: `python -m training.models_page`."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "models.md"
+HEAD = """# Architectures
+
+Every name that `zoo.create` knows, with default arguments. This page is written by
+`python -m training.models_page` from the tables of `zoo/models/`; the tests compare it with the
+models.
+
+Layers are convolutions and dense layers in a row, those on shortcuts left out. Parameters are the
+trainable ones. Operations are multiply-adds of convolutions and dense layers for one image of the
+default size; a FLOP count that takes a multiply-add for two is twice this. Published figures are
+the papers' own, under their own protocols; measured ones are those of this project's checkpoints
+on full test sets, from the files in `weights/`.
+"""
+
+
+def page(facts: Mapping[str, Mapping[str, int]]) -> str:
+    """The page; `facts` gives weight_layers, trainable and multiply_adds of every name."""
+    from zoo.models.registry import variants
+
+    papers: dict[str, list[str]] = {}
+    for name, variant in variants().items():
+        row = facts[name]
+        cells = [
+            f"`{name}`",
+            str(row["weight_layers"]),
+            _short(row["trainable"]),
+            _short(row["multiply_adds"]),
+            variant.published or "–",
+            _measured(name) or "–",
+        ]
+        papers.setdefault(variant.paper, []).append(f"| {' | '.join(cells)} |")
+    parts = [HEAD.strip()]
+    for paper, rows in papers.items():
+        head = "| name | layers | parameters | operations | published | measured |"
+        parts += [f"## {paper}", "\n".join([head, "|---" * 6 + "|", *rows])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _short(number: int) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)
+
+
+def _measured(name: str) -> str:
+    import zoo
+
+    found = []
+    for checkpoint in zoo.list_weights(f"{name}.*"):
+        top1 = next(m for m in zoo.card(checkpoint).metrics if m.name == "top1")
+        found.append(f"`.{checkpoint.partition('.')[2]}` {top1.value:.2%} top-1")
+    return ", ".join(found)
+
+
+def main() -> None:
+    import zoo
+    from zoo.hub.deferred import build_without_values
+    from zoo.models.cost import multiply_adds, weight_layers
+
+    facts = {}
+    for name in zoo.list_models():
+        model = build_without_values(lambda name=name: zoo.create(name))
+        facts[name] = {
+            "weight_layers": weight_layers(model),
+            "trainable": sum(math.prod(v.shape) for v in model.trainable_variables),
+            "multiply_adds": multiply_adds(model),
+        }
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(facts))
+
+
+if __name__ == "__main__":
+    main()
