@@ -47,3 +47,31 @@ def run_python(code: str, *arguments: str, **environment: str) -> subprocess.Com
         text=True,
         check=False,
     )
+
+
+def weight_gradients(model, loss) -> dict[str, np.ndarray]:
+    """Gradients of `loss()`, a scalar of backend tensors, by path of the trainable variables.
+
+    `loss` calls the model. JAX compiles it, for its operations one by one take longer.
+    """
+    variables = model.trainable_variables
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            y = loss()
+        gradients = tape.gradient(y, [v.value for v in variables])
+    elif backend == "jax":
+        import jax
+
+        def stateless(values):
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return loss()
+
+        gradients = jax.jit(jax.grad(stateless))([v.value for v in variables])
+    else:
+        import torch
+
+        gradients = torch.autograd.grad(loss(), [v.value for v in variables])
+    return {v.path: array(g) for v, g in zip(variables, gradients, strict=True)}

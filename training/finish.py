@@ -25,13 +25,15 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
     Returns:
         The metrics: split -> name -> value, and the test metrics before recalibration.
     """
-    # Measured and stored in float32, whatever the training step computed in.
-    network = zoo.create(
-        recipe.model,
-        input_shape=(*recipe.preprocess.size, recipe.preprocess.channels),
-        num_classes=len(train_set.labels),
+    # Measured and stored in float32, whatever the training step computed in, and without the
+    # layers that only training needs.
+    args = {
+        "input_shape": [*recipe.preprocess.size, recipe.preprocess.channels],
+        "num_classes": len(train_set.labels),
         **recipe.model_args,
-    )
+    }
+    args.pop("modulation", None)
+    network = zoo.create(recipe.model, **args)
     trained = {v.path: v for v in trainer.get_layer(recipe.model).variables}
     for variable in network.variables:
         variable.assign(trained[variable.path].numpy())
@@ -49,13 +51,17 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
     metrics["test"] = measure(network, test_set, recipe.preprocess)
     metrics["train"] = measure(network, train_set, recipe.preprocess)
 
-    save_checkpoint(network, run / "checkpoint", _card(recipe, run, network, train_set, history))
+    save_checkpoint(
+        network, run / "checkpoint", _card(recipe, args, run, network, train_set, history)
+    )
     write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
     print(json.dumps(metrics, indent=2))
     return metrics
 
 
-def _card(recipe: Recipe, run: Path, network: keras.Model, train_set, history) -> Card:
+def _card(
+    recipe: Recipe, args: dict, run: Path, network: keras.Model, train_set, history: list[dict]
+) -> Card:
     about = json.loads((run / "run.json").read_text())
     variant = zoo.models.registry.find(recipe.model)
     return Card(
@@ -63,11 +69,7 @@ def _card(recipe: Recipe, run: Path, network: keras.Model, train_set, history) -
         name=f"{recipe.model}.{recipe.tag or recipe.data}",
         version=1,
         architecture=recipe.model,
-        args={
-            "input_shape": [*recipe.preprocess.size, recipe.preprocess.channels],
-            "num_classes": len(train_set.labels),
-            **recipe.model_args,
-        },
+        args=args,
         preprocess=recipe.preprocess,
         labels=train_set.labels,
         files={},

@@ -14,7 +14,7 @@ from zoo.preprocessing import Preprocess
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training, completely. Every field but the last three can be set on the command line.
+    """One training, completely. Every field but the last four can be set on the command line.
 
     Attributes:
         model: architecture name.
@@ -25,6 +25,8 @@ class Recipe:
         schedule: "cosine" to 0, "steps" (a tenth at 1/2 and 3/4 of the steps), or "constant".
         warmup_epochs: epochs of linear warm-up from 0, cosine only.
         momentum, nesterov: of SGD.
+        modulation_steps: training steps with modulated errors, for a model with
+            `modulation=True`; see `zoo.callbacks.ModulationCallback`.
         flip, crop: augmentation, see `training.augment.Prepare`.
         dtype: Keras dtype policy of the training step; the checkpoint is float32 or float16.
         seed: of weights, order and augmentation.
@@ -35,6 +37,7 @@ class Recipe:
             evaluation and publishing; 0 for none.
         recalibrate_batch: images per pass of that; all in one is exact.
         tag: of the checkpoint, "architecture.tag".
+        multipliers: factors on the learning rate by variable path, see `zoo.optimizers.SGD`.
         preprocess: how images become model input.
         model_args: for `zoo.create`.
         published: the paper's figure, for the card, in words.
@@ -49,6 +52,7 @@ class Recipe:
     warmup_epochs: int = 0
     momentum: float = 0.9
     nesterov: bool = False
+    modulation_steps: int = 0
     flip: bool = False
     crop: int = 0
     dtype: str = "float32"
@@ -58,14 +62,13 @@ class Recipe:
     recalibrate: int = 10_000
     recalibrate_batch: int = 1000
     tag: str = ""
+    multipliers: Mapping[str, float] = field(default_factory=dict)
     preprocess: Preprocess = None  # type: ignore[assignment]
     model_args: Mapping[str, Any] = field(default_factory=dict)
     published: str = ""
 
 
-SETTABLE = [
-    f for f in dataclasses.fields(Recipe) if f.name not in ("preprocess", "model_args", "published")
-]
+SETTABLE = dataclasses.fields(Recipe)[:-4]
 
 
 def names() -> list[str]:

@@ -91,7 +91,7 @@ def train(
             shuffle=False,  # the pipeline does, by seed and epoch
             initial_epoch=first_epoch,
             epochs=recipe.epochs,
-            callbacks=[_run_log(run, history, recipe, test_set)],
+            callbacks=[*_modulation(recipe), _run_log(run, history, recipe, test_set)],
             verbose=1 if sys.stdout.isatty() else 2,
         )
     from training import finish
@@ -117,10 +117,11 @@ def build(recipe: Recipe, train_set):
     prepare = Prepare(how, recipe.flip, recipe.crop, recipe.seed, name="prepare")
     trainer = keras.Model(image, network(prepare(image)), name="trainer")
     trainer.compile(
-        optimizer=keras.optimizers.SGD(
+        optimizer=zoo.optimizers.SGD(
             rate(recipe, len(train_set.y) // recipe.batch_size),
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
+            multipliers=dict(recipe.multipliers),
         ),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
@@ -177,16 +178,33 @@ def describe(recipe: Recipe, run: Path, name: str) -> None:
     path = run / "run.json"
     if path.exists():
         there = json.loads(path.read_text())
-        if there["recipe"] != about["recipe"] or there["backend"] != about["backend"]:
-            changed = [k for k, v in about["recipe"].items() if there["recipe"].get(k) != v] or [
-                "backend"
-            ]
+        # A field that is younger than the run had its default's meaning then.
+        began = {**_defaults(), **there["recipe"]}
+        changed = [key for key, value in about["recipe"].items() if began.get(key) != value]
+        if there["backend"] != about["backend"]:
+            changed.append("backend")
+        if changed:
             raise ZooError(
                 f"{run} holds a training with other settings ({', '.join(changed)}). "
                 "Give the settings it began with, or another --run."
             )
         return
     write_atomically(path, json.dumps(about, indent=2).encode())
+
+
+def _defaults() -> dict:
+    fields = dataclasses.fields(Recipe)
+    given = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    made = {f.name: f.default_factory() for f in fields if callable(f.default_factory)}
+    return given | made
+
+
+def _modulation(recipe: Recipe) -> list:
+    if not recipe.modulation_steps:
+        return []
+    import zoo
+
+    return [zoo.callbacks.ModulationCallback(recipe.modulation_steps)]
 
 
 def _run_log(run: Path, history: list[dict], recipe: Recipe, test_set):

@@ -2,7 +2,8 @@
 
 __version__ = "0.1.0"
 
-from zoo import callbacks, constraints, initializers, layers, models, regularizers
+from zoo import callbacks, constraints, initializers, layers, models, optimizers, regularizers
+from zoo.conversion import convert
 from zoo.hub.index import card, list_weights, load
 from zoo.models import create, list_models
 from zoo.prediction import predict
@@ -12,6 +13,7 @@ __all__ = [
     "callbacks",
     "card",
     "constraints",
+    "convert",
     "create",
     "initializers",
     "layers",
@@ -19,6 +21,7 @@ __all__ = [
     "list_weights",
     "load",
     "models",
+    "optimizers",
     "predict",
     "preprocess",
     "regularizers",

@@ -4,5 +4,6 @@ from zoo.callbacks.batch_norm_recalibration import (
     BatchNormRecalibration,
     recalibrate_batch_norm,
 )
+from zoo.callbacks.modulation import ModulationCallback
 
-__all__ = ["BatchNormRecalibration", "recalibrate_batch_norm"]
+__all__ = ["BatchNormRecalibration", "ModulationCallback", "recalibrate_batch_norm"]

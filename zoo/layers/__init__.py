@@ -2,6 +2,21 @@
 
 from zoo.layers.batch_normalization import BatchNormalization
 from zoo.layers.crelu import CReLU
+from zoo.layers.modulation import Modulation, ModulationSource
+from zoo.layers.norm_prop import NormPropActivation, NormPropConv2D
+from zoo.layers.seq_pair import SeqConvPair2D, SeqDensePair
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
+from zoo.layers.symmetric_max_pool2d import SymmetricMaxPool2D
 
-__all__ = ["BatchNormalization", "CReLU", "SymmetricConv2D"]
+__all__ = [
+    "BatchNormalization",
+    "CReLU",
+    "Modulation",
+    "ModulationSource",
+    "NormPropActivation",
+    "NormPropConv2D",
+    "SeqConvPair2D",
+    "SeqDensePair",
+    "SymmetricConv2D",
+    "SymmetricMaxPool2D",
+]

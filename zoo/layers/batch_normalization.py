@@ -5,6 +5,9 @@ from keras import ops
 
 from zoo.layers import fused_batch_norm
 
+# The constants of every network of the zoo.
+BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+
 
 @keras.saving.register_keras_serializable("zoo")
 class BatchNormalization(keras.layers.BatchNormalization):

@@ -89,7 +89,9 @@ ARGUMENTS: dict[str, Argument] = {
     "norm": _choice("batchnorm", "none", "normprop", "normprop2", "normprop3"),
     "use_bias": _flag(none=True),
     "modulation": _flag(),
-    "initializer": _choice("orthonormal", "he_normal", "he_uniform", "glorot_uniform"),
+    "initializer": _choice(
+        "orthonormal", "he_normal", "he_uniform", "lecun_normal", "glorot_uniform"
+    ),
     "init": _choice("R", "O", "L"),
     "tie_conv2": _flag(),
     "tie_conv4": _flag(),

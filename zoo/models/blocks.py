@@ -12,15 +12,15 @@ from zoo.constraints import MaxNorm
 from zoo.errors import ZooError
 from zoo.initializers import Orthonormal
 from zoo.layers import BatchNormalization, CReLU, SymmetricConv2D
+from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.regularizers import OrthonormalRegularizer
-
-BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 
 _INITIALIZERS = {
     "orthonormal": Orthonormal,
     # Fan-out for convolutions, as the published ResNet code has it.
     "he_normal": lambda: keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
     "he_uniform": keras.initializers.HeUniform,
+    "lecun_normal": lambda: keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal"),
     "glorot_uniform": keras.initializers.GlorotUniform,
 }
 
@@ -28,8 +28,10 @@ _NONLINEARITIES = {
     "relu": layers.ReLU,
     "crelu": CReLU,
     "leaky_relu": lambda name: layers.LeakyReLU(negative_slope=0.3, name=name),
-    # One slope per channel of a map, from 0.25, as He et al. introduced it.
-    "prelu": lambda name: layers.PReLU(keras.initializers.Constant(0.25), None, None, (1, 2), name),
+    # One slope per unit, from 0.25, as He et al. introduced it; of a map, one per channel.
+    "prelu": lambda name, shared_axes=None: layers.PReLU(
+        keras.initializers.Constant(0.25), shared_axes=shared_axes, name=name
+    ),
     "selu": lambda name: layers.Activation("selu", name=name),
     "tanh": lambda name: layers.Activation("tanh", name=name),
 }
@@ -101,13 +103,14 @@ class Parts:
         """The normalization of a convolution's outputs, none where there is none."""
         return [BatchNormalization(**BATCH_NORM, name=name)] if self.norm == "batchnorm" else []
 
-    def act(self, name: str) -> keras.Layer:
-        """The nonlinearity."""
+    def act(self, name: str, dense: bool = False) -> keras.Layer:
+        """The nonlinearity, of a map's channels or of a dense layer's units."""
         if self.norm == "normprop":
             from zoo.layers import NormPropActivation
 
             return NormPropActivation(self.nonlinearity, name=name)
-        return _NONLINEARITIES[self.nonlinearity](name=name)
+        more = {"shared_axes": (1, 2)} if self.nonlinearity == "prelu" and not dense else {}
+        return _NONLINEARITIES[self.nonlinearity](name=name, **more)
 
     def conv_norm_act(self, x, filters: int, size: int, name: str, strides: int = 1):
         """Convolution - normalization - nonlinearity, the unit of a plain net."""
@@ -121,7 +124,7 @@ class Parts:
                 f"norm must be 'batchnorm' or 'none' for dense layers. Received: norm={self.norm!r}"
             )
         x = layers.Dense(units, name=f"{name}_dense", **self.kernel())(x)
-        return self._norm_act(x, name)
+        return self._norm_act(x, name, dense=True)
 
     def classifier(self, x, num_classes: int, activation: str | None):
         """`head_dense` and its activation, in float32; nothing for `num_classes=0`."""
@@ -130,10 +133,16 @@ class Parts:
         x = layers.Dense(num_classes, name="head_dense", **self.kernel())(x)
         return layers.Activation(activation or "linear", dtype="float32", name="head_act")(x)
 
-    def _norm_act(self, x, name: str):
-        for layer in (*self.norm_layers(f"{name}_norm"), self.act(f"{name}_act")):
+    def _norm_act(self, x, name: str, dense: bool = False):
+        for layer in (*self.norm_layers(f"{name}_norm"), self.act(f"{name}_act", dense)):
             x = layer(x)
         return x
+
+
+def check_full_shape(name: str, input_shape: tuple[int | None, ...]) -> None:
+    """Refuses an open size: dense layers need to know it."""
+    if None in input_shape:
+        raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
 
 
 def check_image(name: str, input_shape: tuple[int | None, ...], least: int) -> None:

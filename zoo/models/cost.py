@@ -21,12 +21,12 @@ def multiply_adds(model: keras.Model) -> int:
 
 
 def weight_layers(model: keras.Model) -> int:
-    """Number of convolutions and dense layers in a row, those of shortcuts left out."""
+    """Number of convolutions and dense layers in a row: those of shortcuts are left out, and a
+    kernel that is used twice (`zoo.layers.SeqConvPair2D`) counts twice."""
     return sum(
-        getattr(layer, "extra_convolutions", 0)
-        + (_has_kernel(layer) and not layer.name.startswith("shortcut"))
+        _has_kernel(layer) and not layer.name.endswith(("shortcut_conv", "skip_conv"))
         for layer in model._flatten_layers()
-    )
+    ) + sum(getattr(layer, "tied", False) for layer in model._flatten_layers())
 
 
 def _has_kernel(layer) -> bool:
@@ -34,7 +34,7 @@ def _has_kernel(layer) -> bool:
 
 
 def _multiply_adds(layer) -> int:
-    if hasattr(layer, "extra_macs"):  # a composite layer that convolves by itself
+    if hasattr(layer, "extra_macs"):  # the second use of a tied kernel
         return layer.extra_macs()
     if not _has_kernel(layer):
         return 0

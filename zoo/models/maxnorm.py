@@ -7,8 +7,7 @@ section VI and table A1.
 import keras
 from keras import layers
 
-from zoo.errors import ZooError
-from zoo.models.blocks import Parts, check_image, image_model
+from zoo.models.blocks import Parts, check_full_shape, check_image, image_model
 from zoo.models.registry import Variant
 
 PAPER = (
@@ -120,8 +119,7 @@ def maxnorm_mlp(
     Returns:
         Functional model, (N, *input_shape) float -> (N, num_classes).
     """
-    if None in input_shape:
-        raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
+    check_full_shape(name, input_shape)
     parts = Parts(
         initializer=initializer,
         weight_decay=weight_decay,

@@ -7,6 +7,7 @@ that He et al. gave their CIFAR networks.
 import keras
 
 from zoo.errors import ZooError
+from zoo.layers import Modulation, ModulationSource
 from zoo.models.blocks import Parts, check_image, image_model
 from zoo.models.registry import Variant
 
@@ -30,6 +31,7 @@ def plainnet(
     orthonormal: float = 1e-4,
     weight_decay: float = 0.0,
     max_norm: float | None = None,
+    modulation: bool = False,
     name: str = "plainnet",
 ) -> keras.Model:
     """One 3x3 convolution, then three stages of 2n 3x3 convolutions at `width` * (1, 2, 4).
@@ -47,6 +49,10 @@ def plainnet(
         nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm: see
             `zoo.models.blocks.Parts`. The defaults are the paper's method without modulation;
             its baseline is `initializer="he_normal", orthonormal=0, weight_decay=1e-4`.
+        modulation: whether errors can be modulated in training, as the paper does for 110 layers:
+            a `zoo.layers.Modulation` behind each convolution's unit, which
+            `zoo.callbacks.ModulationCallback` switches on. Weights are the same, and those of the
+            layer `modulation`.
         name: name of the model.
 
     Returns:
@@ -63,16 +69,21 @@ def plainnet(
         norm=norm,
         nonlinearity=nonlinearity,
     )
-    inputs = keras.Input(input_shape, name="image")
-    x = parts.conv_norm_act(inputs, width, 3, "stem")
-    levels = {}
+    units = [("stem", width, 1)]
     for stage in (1, 2, 3):
         for i in range(1, (depth - 2) // 3 + 1):
             strides = 2 if stage > 1 and i == 1 else 1
-            x = parts.conv_norm_act(
-                x, width * 2 ** (stage - 1), 3, f"stage{stage}_{i}", strides=strides
-            )
-        levels[2 ** (stage - 1)] = x
+            units.append((f"stage{stage}_{i}", width * 2 ** (stage - 1), strides))
+    x = inputs = keras.Input(input_shape, name="image")
+    if modulation:
+        token = ModulationSource([unit for unit, _, _ in units], name="modulation")(inputs)
+    levels, stride = {}, 1
+    for i, (unit, filters, strides) in enumerate(units):
+        x = parts.conv_norm_act(x, filters, 3, unit, strides)
+        if modulation:
+            x, token = Modulation(i, name=f"{unit}_mod")([x, token])
+        stride *= strides
+        levels[stride] = x
     return image_model(
         inputs,
         levels,

@@ -45,9 +45,10 @@ class Variant:
 
 def variants() -> dict[str, Variant]:
     """All rows of all families by name."""
-    from zoo.models import maxnorm, plainnet
+    from zoo.models import maxnorm, mlp, plainnet, seqnet, vgg
 
-    return {v.name: v for family in (plainnet, maxnorm) for v in family.VARIANTS}
+    families = (plainnet, maxnorm, seqnet, vgg, mlp)
+    return {v.name: v for family in families for v in family.VARIANTS}
 
 
 def find(name: str) -> Variant:

@@ -1,0 +1,79 @@
+import keras
+import numpy as np
+import pytest
+from helpers import array, weight_gradients
+
+import zoo
+from zoo.callbacks import ModulationCallback
+
+
+def images(n=16):
+    return np.random.default_rng(0).normal(size=(n, 8, 8, 3)).astype("float32")
+
+
+def tiny(name, **options):
+    keras.utils.set_random_seed(0)
+    return zoo.create(
+        name, input_shape=(8, 8, 3), num_classes=2, width=2, activation=None, **options
+    )
+
+
+def test_modulation_keeps_errors_at_one_magnitude_through_110_layers():
+    model = tiny("plainnet110", modulation=True, initializer="he_normal", orthonormal=0)
+    source = model.get_layer("modulation")
+    assert len(source.points) == 109
+    errors = np.random.default_rng(1).normal(size=(16, 2)).astype("float32")
+    errors = keras.ops.convert_to_tensor(errors)
+
+    def moments():
+        gradients = weight_gradients(
+            model, lambda: keras.ops.sum(model(images(), training=True) * errors)
+        )
+        return gradients["modulation/moments"]
+
+    arrived, handed = moments().T
+    np.testing.assert_array_equal(arrived, handed)
+    assert arrived.max() / arrived.min() > 1e4  # the errors explode
+    source.steps_left.assign(1)
+    source.band.assign(1.1)
+    arrived, handed = moments().T
+    rho = np.sqrt(handed[1:] / arrived[:-1])
+    acts = (rho > 1.1) | (rho < 1 / 1.1)
+    assert acts.mean() > 0.5
+    ratio = np.sqrt(handed[:-1] / handed[1:])
+    np.testing.assert_allclose(ratio[acts], 1, rtol=1e-3)
+    assert ratio.max() <= 1.1001
+    assert ratio.min() >= 1 / 1.1001
+
+
+@pytest.mark.parametrize("options", [{}, {"features": True}, {"num_classes": 0}])
+def test_modulation_adds_the_source_and_nothing_else(options):
+    options = {"name": "plainnet20", **options}
+    keras.utils.set_random_seed(0)
+    plain, model = (
+        zoo.create(**{"input_shape": (8, 8, 3), "width": 2, "modulation": on, **options})
+        for on in (False, True)
+    )
+    weights = {v.path: v for v in model.variables}
+    assert set(weights) - {v.path for v in plain.variables} == {
+        "modulation/moments",
+        "modulation/steps_left",
+        "modulation/band",
+    }
+    for variable in plain.variables:
+        weights[variable.path].assign(array(variable))
+    a, b = (keras.tree.flatten(net(images(2))) for net in (plain, model))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(array(x), array(y))
+
+
+def test_modulated_net_trains_with_the_callback():
+    model = tiny("plainnet20", modulation=True)
+    model.compile(keras.optimizers.SGD(0.01, 0.9), "mse")
+    callback = ModulationCallback(first_steps=1)
+    history = model.fit(
+        images(), np.zeros((16, 2)), batch_size=8, verbose=0, callbacks=[callback]
+    ).history
+    assert list(callback.history[0])[:2] == ["stem", "stage1_1"]
+    assert np.isfinite(history["loss"]).all()
+    assert array(model.get_layer("modulation").steps_left) == 0

@@ -1,0 +1,199 @@
+"""SeqNets: plain nets of pairs whose two kernels start as each other's transpose.
+
+Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", sections 4.2 and 5, appendix B.2.
+"""
+
+import dataclasses
+
+import keras
+from keras import layers
+
+from zoo.errors import ZooError
+from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
+from zoo.models.blocks import BATCH_NORM, Parts, check_image, image_model
+from zoo.models.registry import Variant
+from zoo.regularizers import ScaledOrthogonalRegularizer, Total
+
+PAPER = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
+
+# Blocks of the four stages.
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+
+
+def seqnet(
+    depth: int,
+    *,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    num_classes: int = 1000,
+    activation: str | None = "softmax",
+    features: bool = False,
+    stem: str = "imagenet",
+    width: int = 64,
+    init: str = "R",
+    tie_conv2: bool = True,
+    tie_conv4: bool = False,
+    inner_bias: bool = False,
+    inner_norm: bool = False,
+    position: int = 1,
+    orthogonal: float = 1e-4,
+    weight_decay: float = 1e-4,
+    skip: bool = False,
+    name: str = "seqnet",
+) -> keras.Model:
+    """A stem, four stages of blocks at `width` * (1, 2, 4, 8), pooling - BN - ReLU - classifier.
+
+    A block of the 18 and 34 layer nets (SeqBasic) is one pair of convolutions, 3x3 d -> 2d and
+    1x1 2d -> d, with a ReLU between them and batch normalization behind. In the 50 and 101 layer
+    nets (SeqBottle) a second pair follows, 1x1 d -> 4d and 1x1 4d -> d, so these have 4
+    convolutions per block. Nothing but the batch normalization lies between two pairs.
+
+    The structure of `seqnet50` and `seqnet101` is that of the paper's program: the first block of
+    stages 2 to 4 has a max pooling 3x3/2 behind its 3x3 convolution, the last block of every stage
+    maps to the next stage's width, in stage 4 to 32 * `width`. `seqnet18` and `seqnet34`, which
+    the program lacks, follow by analogy, and end at 8 * `width` as the ResNets of these depths do.
+
+    Where paper and program differ, or are silent:
+
+    * `init`: "R" is the paper's method and its best (77.1 % against 77.0 %, table 3a); the program
+      starts from "L". The linear pairs of "L" keep the gradients most even over the depth.
+    * `tie_conv2`, `tie_conv4`: both have the second convolution tied and the fourth free, the best
+      row of table 5. The last convolution of a stage that widens is free in any case.
+    * `position=3` moves the second pair before the one with the 3x3 convolution; the max pooling
+      stays behind the 3x3 convolution.
+    * `skip` (77.9 %): "ResNet-like" is read as an identity around every block, and where the shape
+      changes, in the first block of stages 2 to 4 and the last of a stage, as a 1x1 convolution
+      (of stride 2 where the block pools) with batch normalization. No ReLU follows the sum.
+    * The classifier starts Glorot-uniform, the stem He-normal.
+
+    Any image of at least 32x32 pixels fits, of 8x8 pixels with `stem="cifar"`.
+
+    Args:
+        depth: 18, 34, 50 or 101.
+        input_shape: (H, W, C) of the preprocessed image.
+        num_classes: size of the output; 0 gives the pooled features behind BN - ReLU instead.
+        activation: "softmax" for probabilities, None for logits.
+        features: True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3" with
+            `stem="cifar"`), in place of the head.
+        stem: "imagenet" for a 7x7/2 convolution, BN and a max pooling 3x3/2; "cifar" for a 3x3/1
+            convolution and BN, for images of about 32x32 pixels. Neither has a ReLU.
+        width: filters of the stem.
+        init: how pairs start, "R", "O" or "L": see `zoo.initializers.SeqExpand`.
+        tie_conv2: whether the first pair of a block has one kernel for good.
+        tie_conv4: the same for the second pair, of the nets that have one.
+        inner_bias: whether a bias comes before the ReLU of a pair (table 3b).
+        inner_norm: whether a batch normalization comes before the ReLU of a pair (table 3b).
+        position: which convolution of a block is the 3x3 one: 1, 2, or 3 (table 3c).
+        orthogonal: strength of `zoo.regularizers.ScaledOrthogonalRegularizer`, on the 1x1
+            convolutions, together with
+        weight_decay: coefficient d of L2 weight decay, whose gradient is d * w, on all kernels.
+        skip: whether skip connections lead around the blocks.
+        name: name of the model.
+
+    Returns:
+        Functional model, (N, H, W, C) float -> (N, num_classes).
+
+    Raises:
+        ValueError: for another depth, stem, init or position, an image too small, and for
+            `position=3` or `tie_conv4` where blocks have one pair.
+    """
+    if depth not in BLOCKS:
+        raise ZooError(f"depth must be one of {', '.join(map(str, BLOCKS))}. Received: {depth}")
+    if stem not in ("imagenet", "cifar"):
+        raise ZooError(f"{name}: stem must be 'imagenet' or 'cifar'. Received: stem={stem!r}")
+    two_pairs = depth >= 50
+    if position not in (1, 2, 3) or (position == 3 and not two_pairs):
+        allowed = "1, 2 or 3" if two_pairs else "1 or 2"
+        raise ZooError(f"{name}: position must be {allowed}. Received: position={position!r}")
+    if tie_conv4 and not two_pairs:
+        raise ZooError(f"{name}: blocks have no fourth convolution. Received: tie_conv4=True")
+    check_image(name, input_shape, least=32 if stem == "imagenet" else 8)
+
+    parts = Parts(initializer="he_normal", weight_decay=weight_decay)
+    pair = {
+        "init": init,
+        "inner_bias": inner_bias,
+        "inner_norm": inner_norm,
+        "orthogonal": orthogonal,
+        "weight_decay": weight_decay,
+    }
+    # The pairs of a block in order: expansion, sizes of the convolutions.
+    sizes = {"expand_size": 1, "contract_size": 3} if position == 2 else {"expand_size": 3}
+    three = {"expansion": 2, **sizes}
+    ones = {"expansion": 4, "expand_size": 1}
+    kinds = ([ones, three] if position == 3 else [three, ones]) if two_pairs else [three]
+    ties = (tie_conv2, tie_conv4)
+
+    def block(x, filters: int, pool: bool, name: str):
+        y = x
+        for i, kind in enumerate(kinds):
+            last = i == len(kinds) - 1
+            units = filters if last else x.shape[-1]
+            y = SeqConvPair2D(
+                units,
+                tied=ties[i] and units == x.shape[-1],
+                pool=pool and kind is three,
+                name=f"{name}_pair{i + 1}",
+                **kind,
+                **pair,
+            )(y)
+        if not skip:
+            return y
+        if pool or filters != x.shape[-1]:
+            conv = parts.conv(filters, 1, f"{name}_skip_conv", 2 if pool else 1)
+            if orthogonal:
+                terms = [conv.kernel_regularizer, ScaledOrthogonalRegularizer(orthogonal)]
+                conv.kernel_regularizer = Total([term for term in terms if term])
+            x = BatchNormalization(**BATCH_NORM, name=f"{name}_skip_norm")(conv(x))
+        return layers.Add(name=f"{name}_add")([x, y])
+
+    inputs = keras.Input(input_shape, name="image")
+    size, stride = (7, 2) if stem == "imagenet" else (3, 1)
+    x = parts.conv(width, size, "stem_conv", stride)(inputs)
+    x = BatchNormalization(**BATCH_NORM, name="stem_norm")(x)
+    if stem == "imagenet":
+        x = SymmetricMaxPool2D(3, 2, name="stem_pool")(x)
+        stride *= 2
+    ends = (2 * width, 4 * width, 8 * width, (32 if two_pairs else 8) * width)
+    levels = {}
+    for stage, (blocks, end) in enumerate(zip(BLOCKS[depth], ends, strict=True), start=1):
+        for i in range(1, blocks + 1):
+            filters = end if i == blocks else x.shape[-1]
+            x = block(x, filters, pool=stage > 1 and i == 1, name=f"stage{stage}_{i}")
+        levels[stride * 2 ** (stage - 1)] = x
+    return image_model(
+        inputs,
+        levels,
+        parts=dataclasses.replace(parts, initializer="glorot_uniform"),
+        num_classes=num_classes,
+        activation=activation,
+        features=features,
+        name=name,
+        head=[BatchNormalization(**BATCH_NORM, name="head_norm"), layers.ReLU(name="head_relu")],
+    )
+
+
+_ACCURACY = {
+    18: "72.4 % (table 1)",
+    34: "75.7 % (table 1; 75.3 % in table 4)",
+    50: "77.1 % (table 1)",
+    101: "76.7 % (table 1)",
+}
+
+VARIANTS = [
+    Variant(
+        f"seqnet{depth}",
+        seqnet,
+        {"depth": depth, "skip": False},
+        paper=PAPER,
+        published=f"ImageNet top-1 accuracy {accuracy}",
+    )
+    for depth, accuracy in _ACCURACY.items()
+] + [
+    Variant(
+        "skip_seqnet50",
+        seqnet,
+        {"depth": 50, "skip": True},
+        paper=PAPER,
+        published="ImageNet top-1 accuracy 77.9 % (appendix B.3)",
+    )
+]

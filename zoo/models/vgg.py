@@ -1,0 +1,93 @@
+"""VGG-19 with batch normalization, a trained plain net for the papers' instruments.
+
+Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+configuration E, with batch normalization behind every convolution as torchvision has it.
+"""
+
+import keras
+from keras import layers
+
+from zoo.errors import ZooError
+from zoo.models.blocks import Parts, check_image, image_model
+from zoo.models.registry import Variant
+
+PAPER = (
+    "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition. "
+    "ICLR 2015. With batch normalization in Hu: Revisiting Exploding Gradient: A Ghost That Never "
+    "Leaves. 2021, figure 1"
+)
+
+# Convolutions of the five stages.
+CONVOLUTIONS = (2, 2, 4, 4, 4)
+
+
+def vgg_bn(
+    *,
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    num_classes: int = 1000,
+    activation: str | None = "softmax",
+    features: bool = False,
+    width: int = 64,
+    units: int = 4096,
+    dropout: float = 0.5,
+    initializer: str = "he_normal",
+    orthonormal: float = 0.0,
+    weight_decay: float = 5e-4,
+    name: str = "vgg19_bn",
+) -> keras.Model:
+    """Five stages of 3x3 convolutions at `width` * (1, 2, 4, 8, 8), then three dense layers.
+
+    Conv-BN-ReLU, the convolutions with a bias as in torchvision's network (where the batch
+    normalization takes it away again), and a max pooling 2x2/2 behind every stage. Weights of the
+    first dense layer belong to one image size, at least 32x32; with `features=True` any such size
+    fits. torchvision averages other maps to 7x7 before the dense layers: at 224x224 both are
+    equal.
+
+    Args:
+        input_shape: (H, W, C) of the preprocessed image.
+        num_classes: size of the output; 0 gives the last hidden layer instead.
+        activation: "softmax" for probabilities, None for logits.
+        features: True for the outputs of the stages behind their pooling, {"P1", …, "P5"}, in
+            place of the head.
+        width: filters of the first stage.
+        units: units of the two hidden dense layers.
+        dropout: share of these units that training drops.
+        initializer, orthonormal, weight_decay: see `zoo.models.blocks.Parts`.
+        name: name of the model.
+
+    Returns:
+        Functional model, (N, H, W, C) float -> (N, num_classes).
+
+    Raises:
+        ValueError: for an image below 32x32, or of open size without `features`.
+    """
+    check_image(name, input_shape, least=32)
+    if None in input_shape and not features:
+        raise ZooError(
+            f"{name}: dense layers need an input_shape given in full, or features=True. "
+            f"Received: input_shape={input_shape}"
+        )
+    parts = Parts(
+        initializer=initializer,
+        orthonormal=orthonormal,
+        weight_decay=weight_decay,
+        use_bias=True,
+    )
+    inputs = x = keras.Input(input_shape, name="image")
+    levels = {}
+    for stage, convolutions in enumerate(CONVOLUTIONS, start=1):
+        for i in range(1, convolutions + 1):
+            x = parts.conv_norm_act(x, width * min(2 ** (stage - 1), 8), 3, f"stage{stage}_{i}")
+        x = levels[2**stage] = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
+    options = {"parts": parts, "num_classes": num_classes, "activation": activation}
+    if features:
+        return image_model(inputs, levels, features=True, name=name, **options)
+    x = layers.Flatten(name="head_flatten")(x)
+    for i in (1, 2):
+        x = layers.Dense(units, name=f"hidden{i}_dense", **parts.kernel())(x)
+        x = parts.act(f"hidden{i}_act")(x)
+        x = layers.Dropout(dropout, name=f"hidden{i}_drop")(x)
+    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+
+
+VARIANTS = [Variant("vgg19_bn", vgg_bn, paper=PAPER)]
