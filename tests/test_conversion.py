@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import array, weight_gradients
+from keras import ops
 
 import zoo
 from zoo.conversion import _SOURCES
@@ -72,26 +73,20 @@ def as_torch(x):
     return torch.tensor(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
 
 
-def close(actual, expected, tolerance):
-    """Compares at the scale of what the images make of it."""
-    scale = expected.std(axis=0).max()
-    assert scale > 1e-2
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * scale)
-
-
 def test_the_same_outputs(pair):
     _, net, model, x = pair
     with torch.no_grad():
         expected = net.eval()(as_torch(x)).numpy()
-    assert expected.shape == (8, 5)
-    close(array(model(x)), expected, 1e-4)
+    scale = expected.std(axis=0).max()  # of what the images make of it
+    assert scale > 0.1
+    np.testing.assert_allclose(array(model(x)), expected, rtol=0, atol=1e-3 * scale)
 
 
 def test_the_same_gradients_in_training_mode(pair):
     case, net, model, x = pair
     weights = np.random.default_rng(1).normal(size=(8, 5)).astype("float32")
     gradients = weight_gradients(
-        model, lambda: keras.ops.sum(model(x, training=True) * weights)
+        model, lambda: ops.sum(ops.multiply(model(x, training=True), weights))
     )
     net = copy.deepcopy(net).train().double()
     (net(as_torch(x).double()) * torch.tensor(weights)).sum().backward()
@@ -100,8 +95,139 @@ def test_the_same_gradients_in_training_mode(pair):
     state |= {name: p.grad for name, p in net.named_parameters()}
     expected = {v.path: array(v) for v in converted(case, state).trainable_variables}
     assert gradients.keys() == expected.keys()
-    worst = {}
-    for path, value in expected.items():
-        worst[path] = np.linalg.norm(gradients[path] - value) / np.linalg.norm(value)
-    print(case, sorted(worst.items(), key=lambda i: -i[1])[:12], np.median(list(worst.values())))
-    assert 0
+    sizes = {path: np.linalg.norm(value) for path, value in expected.items()}
+    # What a batch normalization takes away again has no gradient, but rounding.
+    least = 1e-3 * np.median(list(sizes.values()))
+    errors = {
+        path: np.linalg.norm(gradients[path] - expected[path]) / max(sizes[path], least)
+        for path in expected
+    }
+    # A ReLU that rounding switches is a jump of the gradient: seldom, small, and not the same
+    # everywhere.
+    print(case, sorted(errors.items(), key=lambda i: -i[1])[:3], np.median(list(errors.values())))
+    assert max(errors.values()) < 0.1
+    assert np.median(list(errors.values())) < 0.01
+
+
+# -- what a file must hold
+
+
+@pytest.fixture(scope="module")
+def state():
+    """A state dict of a small resnet18, as arrays."""
+    net = torch_nets.ResNet(18, width=2, num_classes=3)
+    return {name: value.numpy() for name, value in net.state_dict().items()}
+
+
+def convert18(state, **options):
+    return zoo.convert(state, "resnet18", width=2, input_shape=(32, 32, 3), **options)
+
+
+PUBLISHED = {
+    "seqnet50": (torch_nets.SeqNet, 50),
+    "seqnet101": (torch_nets.SeqNet, 101),
+    **{f"resnet{depth}": (torch_nets.ResNet, depth) for depth in (18, 34, 50, 101, 152)},
+    "vgg19_bn": (lambda _: torch_nets.VGG(), None),
+}
+
+
+@pytest.mark.parametrize("architecture", _SOURCES)
+def test_published_sizes(architecture):
+    net, depth = PUBLISHED[architecture]
+    with torch.device("meta"):
+        tensors = net(depth).state_dict()
+    model = build_without_values(lambda: zoo.create(architecture))
+    source = _SOURCES[architecture]
+    shapes = {source.name(v.path): sorted(v.shape) for v in model.weights}
+    assert len(shapes) == len(model.weights)
+    assert shapes == {
+        name: sorted(value.shape)
+        for name, value in tensors.items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+@pytest.mark.parametrize("wrap", ["state_dict", "model", None])
+def test_what_lies_around_the_tensors(state, wrap):
+    inner = {f"module.{name}": value for name, value in state.items()}
+    model = convert18({"epoch": 3, wrap: inner} if wrap else inner)
+    assert model.name == "resnet18"
+    assert model.output_shape == (None, 3)
+    np.testing.assert_array_equal(array(model.get_layer("head_dense").kernel), state["fc.weight"].T)
+
+
+def test_model_is_alive(state):
+    model = convert18(state, weight_decay=1e-4, activation="sigmoid")
+    assert len(model.losses) > 10
+    model.compile("sgd", "binary_crossentropy")
+    model.fit(np.ones((2, 32, 32, 3)), np.ones((2, 3)), verbose=0)
+
+
+def test_no_initializer_runs(state, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("an initializer ran")
+
+    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", never)
+    convert18(state)
+
+
+def test_tensors_of_half_precision(state):
+    tensors = {
+        name: torch.tensor(value).bfloat16().requires_grad_(False) for name, value in state.items()
+    }
+    kernel = array(convert18(tensors).get_layer("head_dense").kernel)
+    np.testing.assert_array_equal(kernel, tensors["fc.weight"].float().numpy().T)
+    assert convert18({k: v.astype("float64") for k, v in state.items()}).dtype == "float32"
+
+
+def test_without_the_classifier(state):
+    whole = convert18(state)
+    for options in ({"features": True}, {"num_classes": 0}):
+        body = convert18(state, **options)
+        by_path = {v.path: array(v) for v in whole.weights}
+        for v in body.weights:
+            np.testing.assert_array_equal(array(v), by_path[v.path])
+    assert sorted(convert18(state, features=True).output) == ["P2", "P3", "P4", "P5"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bn1.weight": None}, "does not fit resnet18: it lacks bn1.weight."),
+        ({"extra": np.ones(3)}, "it has in addition extra."),
+        ({"layer5.0.conv1.weight": np.ones(3)}, "in addition layer5.0.conv1.weight"),
+        ({"fc.weight": np.ones((2, 3))}, "has fc.weight of shape (2, 3), not (3, 16)"),
+        ({"fc.weight": np.ones((16, 3))}, "has fc.weight of shape (16, 3), not (3, 16)"),
+        ({"bn1.weight": 1.0}, "has bn1.weight of shape (), not (2,)"),
+        ({"bn1.bias": np.array([1, np.nan])}, "values in bn1.bias that are not finite"),
+        ({"bn1.bias": "text"}, "'bn1.bias' must be an array of numbers"),
+        ({"bn1.bias": [[1], [1, 2]]}, "'bn1.bias' must be an array of numbers"),
+        ({"bn1.bias": np.ones(2, complex)}, "'bn1.bias' must be an array of numbers"),
+        ({3: np.ones(2)}, "must be a dict of name -> array"),
+    ],
+)
+def test_what_does_not_fit(state, change, message):
+    changed = {k: v for k, v in {**state, **change}.items() if v is not None}
+    with pytest.raises(CheckpointError) as caught:
+        convert18(changed)
+    assert message in str(caught.value)
+
+
+def test_bad_arguments(state, tmp_path):
+    for architecture, message in (
+        ("resnet19", "Did you mean 'resnet"),
+        ("plainnet20", "There are for: seqnet50, seqnet101, resnet18"),
+        (None, "Unknown model"),
+    ):
+        with pytest.raises(ZooError, match=message):
+            zoo.convert(state, architecture)
+    with pytest.raises(ZooError, match="Did you mean 'width'"):
+        zoo.convert(state, "resnet18", widht=2)
+    with pytest.raises(CheckpointError, match=r"of shape \(3, 16\), not \(5, 16\)"):
+        convert18(state, num_classes=5)
+    with pytest.raises(CheckpointError, match="must be a dict"):
+        zoo.convert([1], "resnet18")
+    with pytest.raises(CheckpointError, match=r"no\.pth is missing"):
+        zoo.convert(tmp_path / "no.pth", "resnet18")
+    with pytest.raises(ZooError, match="no tensor for stage1_1_pair1/contract/kernel"):
+        zoo.convert(state, "seqnet50", tie_conv2=False)

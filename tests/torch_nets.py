@@ -47,6 +47,19 @@ class SeqBlock(nn.Module):
             x = self.inter_bn2(x)
         return self.bn2(self.conv3(F.relu(x)))
 
+    def near_linear(self, generator):
+        """Kernels near [R; -R] and its transpose, as the program starts: through 32 pairs of
+        independent ones the gradient explodes, and rounding with it."""
+        inputs = self.conv1.in_channels
+        for layer in (self.conv1, self.conv2):
+            random = torch.randn(layer.out_channels // 2, inputs, generator=generator)
+            r = torch.linalg.qr(random)[0]
+            centre = layer.kernel_size[0] // 2
+            layer.weight *= 0.1
+            layer.weight[:, :, centre, centre] += torch.cat([r, -r])
+        self.conv3.weight[:inputs] *= 0.1
+        self.conv3.weight[:inputs, :, 0, 0] += self.conv2.weight[:, :, 0, 0].T
+
 
 class SeqNet(nn.Module):
     def __init__(
@@ -191,6 +204,9 @@ def randomize(net: nn.Module, x: torch.Tensor) -> nn.Module:
                 p.copy_(uniform(p, 0.7, 1.3))
             else:
                 p.copy_(uniform(p, -0.3, 0.3))
+        for block in net.modules():
+            if isinstance(block, SeqBlock):
+                block.near_linear(generator)
         norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
         for norm in norms:
             norm.momentum = None  # averages

@@ -120,5 +120,5 @@ def test_bad_input():
         with pytest.raises(ZooError, match="band must be"):
             ModulationCallback(band=band)
     plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.raises(ZooError, match="no modulation layers.*modulation=True"):
+    with pytest.raises(ZooError, match=r"no modulation layers.*modulation=True"):
         fit(plain, [ModulationCallback()])

@@ -68,9 +68,7 @@ def reference(model, band):
     signals, errors = [data()[0].astype("float64")], data()[1].astype("float64")
     weights = {v.path: array(v) for v in model.variables}
     for name in NAMES:
-        signals.append(
-            np.tanh(signals[-1] @ weights[f"{name}/kernel"] + weights[f"{name}/bias"])
-        )
+        signals.append(np.tanh(signals[-1] @ weights[f"{name}/kernel"] + weights[f"{name}/bias"]))
     found = {"head/kernel": signals[-1].T @ errors, "head/bias": errors.sum(0)}
     errors, moments, above = errors @ weights["head/kernel"].T, [], None
     for i, name in reversed(list(enumerate(NAMES))):
@@ -145,9 +143,7 @@ def test_non_finite_errors_are_not_hidden(scale):
 
 def test_a_point_without_error_is_no_reference():
     """The error enters below the higher points, as from an output in the middle."""
-    model, plain = (
-        keras.Model(net.input, net.get_layer("unit2").output) for net in pair(steps=1)
-    )
+    model, plain = (keras.Model(net.input, net.get_layer("unit2").output) for net in pair(steps=1))
     weight = keras.ops.convert_to_tensor(data()[0])
 
     def loss(net):

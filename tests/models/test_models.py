@@ -29,6 +29,12 @@ SMALL = [
     ("maxnorm_plainnet50", {}, (8, 8, 3)),
     ("maxnorm_mlp3", {"units": 16}, (5, 4, 1)),
     ("seqnet18", {"stem": "cifar", "width": 4}, (9, 8, 3)),
+    ("resnet20_lastbn", {"width": 4}, (9, 8, 3)),
+    ("preresnet20", {"width": 4}, (8, 8, 3)),
+    ("crelu_resnet20", {"width": 4}, (8, 8, 3)),
+    ("normprop_resnet20", {"width": 4}, (8, 8, 3)),
+    ("resnet50", {"width": 2, "stem": "cifar"}, (8, 9, 3)),
+    ("plainnet18", {"width": 2}, (33, 32, 3)),
     ("vgg19_bn", {"width": 2}, (32, 32, 3)),
     ("plain_mlp20", {"units": 16}, (5, 4, 1)),
 ]

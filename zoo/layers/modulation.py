@@ -149,17 +149,17 @@ class Modulation(keras.layers.Layer):
 
     def _backward(self, token, error, moments):
         """Gradients of x and the token, from those of the outputs."""
-        exact = ops.cast(error, "float32")
-        arrived = mean_over_replicas(ops.mean(ops.square(exact)))
+        arrived = mean_over_replicas(ops.mean(ops.square(ops.cast(error, "float32"))))
         square = ops.ones_like(arrived)  # of rho
         if self.index + 1 < moments.shape[0]:
             limit = ops.square(token[0, 0])
-            ratio = ops.take(moments[:, 1], self.index + 1) / arrived
+            above = ops.slice(moments, (self.index + 1, 1), (1, 1))[0, 0]
+            ratio = above / arrived
             outside = ((ratio > limit) & (ratio < np.inf)) | ((ratio < 1 / limit) & (ratio > 0))
             square = ops.where(outside, ratio, square)
-        own = np.arange(moments.shape[0])[:, None] == self.index
-        moments = ops.where(own, ops.stack([arrived, arrived * square]), moments)
-        return ops.cast(exact * ops.sqrt(square), error.dtype), moments
+        own = ops.stack([arrived, arrived * square])[None]
+        moments = ops.slice_update(moments, (self.index, 0), own)
+        return ops.cast(ops.multiply(error, ops.sqrt(square)), error.dtype), moments
 
 
 @ops.custom_gradient

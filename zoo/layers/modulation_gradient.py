@@ -1,8 +1,8 @@
 """An identity of two tensors with a gradient of our own: the one place where backends differ.
 
-`with_gradient(x, token, backward)` gives (x, token); their gradients are
-`backward(token, error, token_error)`, with the errors of the two outputs. `keras.ops.custom_gradient`
-cannot give two outputs on PyTorch.
+`with_gradient(x, token, backward)` gives (x, token). Their gradients are those that
+`backward(token, error, token_error)` makes of the errors of the two outputs.
+`keras.ops.custom_gradient` cannot give two outputs on PyTorch.
 
 `mean_over_replicas(value)` is the mean over the replicas of a data-parallel step. Only TensorFlow's
 strategies run the backward pass once per replica; JAX computes with the global batch throughout.

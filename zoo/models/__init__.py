@@ -2,5 +2,6 @@
 
 from zoo.models.freeze import freeze
 from zoo.models.registry import create, list_models
+from zoo.models.residual_block import ResidualBlock, ResidualStage
 
-__all__ = ["create", "freeze", "list_models"]
+__all__ = ["ResidualBlock", "ResidualStage", "create", "freeze", "list_models"]

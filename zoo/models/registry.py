@@ -20,6 +20,7 @@ class Variant:
         name: public name of the architecture.
         family: the function that builds it.
         args: what fixes this variant among the family; not open to the user.
+        presets: defaults of this variant where they differ from the function's; open to the user.
         paper: the source.
         published: the figures that the paper prints for it, in words.
         weights: tag of the checkpoint that `zoo.load(name)` gives, None while there is none.
@@ -28,6 +29,7 @@ class Variant:
     name: str
     family: Callable[..., keras.Model]
     args: Mapping[str, Any] = field(default_factory=dict)
+    presets: Mapping[str, Any] = field(default_factory=dict)
     paper: str = ""
     published: str = ""
     weights: str | None = None
@@ -37,7 +39,7 @@ class Variant:
         """Arguments that a user may give, with their defaults."""
         parameters = inspect.signature(self.family).parameters
         return {
-            name: parameters[name].default
+            name: self.presets.get(name, parameters[name].default)
             for name in parameters
             if name in ARGUMENTS and name not in self.args
         }
@@ -45,9 +47,9 @@ class Variant:
 
 def variants() -> dict[str, Variant]:
     """All rows of all families by name."""
-    from zoo.models import maxnorm, mlp, plainnet, seqnet, vgg
+    from zoo.models import maxnorm, mlp, plainnet, residual, seqnet, vgg
 
-    families = (plainnet, maxnorm, seqnet, vgg, mlp)
+    families = (plainnet, maxnorm, seqnet, residual, vgg, mlp)
     return {v.name: v for family in families for v in family.VARIANTS}
 
 
@@ -91,4 +93,4 @@ def create(name: str, **options: Any) -> keras.Model:
     """
     variant = find(name)
     parsed = parse_arguments(name, tuple(variant.options), options)
-    return variant.family(**variant.args, **parsed, name=name)
+    return variant.family(**variant.args, **{**variant.presets, **parsed}, name=name)

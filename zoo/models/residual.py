@@ -1,0 +1,344 @@
+"""Residual networks for 32x32 and 224x224 images, and their relatives.
+
+He et al., "Deep Residual Learning for Image Recognition"; pre-activation: "Identity Mappings in
+Deep Residual Networks". A last BatchNorm: Huang et al., "Layer-wise Conditioning Analysis in
+Exploring the Learning Dynamics of DNNs", section 5. CReLU and NormProp: Shang et al., "Exploring
+Normalization in Deep Residual Networks with Concatenated Rectified Linear Units". Plain nets:
+Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", figure 4.
+"""
+
+import dataclasses
+
+import keras
+from keras import layers
+
+from zoo.errors import ZooError
+from zoo.layers import BatchNormalization, SymmetricMaxPool2D
+from zoo.models.blocks import BATCH_NORM, Parts, check_image, image_model
+from zoo.models.registry import Variant
+from zoo.models.residual_block import ResidualStage
+
+RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
+CONDITIONING = (
+    "Huang, Qin, Liu, Zhu, Shao: Layer-wise Conditioning Analysis in Exploring the Learning "
+    "Dynamics of DNNs. ECCV 2020"
+)
+CRELU = (
+    "Shang, Chiu, Sohn: Exploring Normalization in Deep Residual Networks with Concatenated "
+    "Rectified Linear Units. AAAI 2017"
+)
+EXPLODING = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
+
+# Blocks of the four stages, and whether they are bottlenecks.
+BLOCKS = {
+    18: ((2, 2, 2, 2), False),
+    34: ((3, 4, 6, 3), False),
+    50: ((3, 4, 6, 3), True),
+    101: ((3, 4, 23, 3), True),
+    152: ((3, 8, 36, 3), True),
+}
+
+
+def small_resnet(
+    depth: int,
+    *,
+    preactivation: bool = False,
+    final_norm: bool = True,
+    last_bn: bool = False,
+    input_shape: tuple[int | None, ...] = (32, 32, 3),
+    num_classes: int = 10,
+    activation: str | None = "softmax",
+    features: bool = False,
+    width: int = 16,
+    shortcut: str = "identity_pad",
+    nonlinearity: str = "relu",
+    norm: str = "batchnorm",
+    use_bias: bool | None = None,
+    initializer: str = "he_normal",
+    orthonormal: float = 0.0,
+    weight_decay: float = 1e-4,
+    name: str = "resnet",
+) -> keras.Model:
+    """One 3x3 convolution, then three stages of n blocks of two, at `width` * (1, 2, 4).
+
+    depth = 6n + 2 counts the convolutions and the dense layer; the first blocks of stages 2 and 3
+    have stride 2. Any image of at least 4x4 pixels fits. The variables of stage s, block b are
+    `stage{s}/block{b}/…`.
+
+    Args:
+        depth: number of weight layers, 6n + 2.
+        preactivation: Norm-Act before the convolutions. The first block of a stage applies its
+            first one before the split; the very first has none, for the stem ends with one.
+        final_norm: with pre-activation, whether a normalization comes before the last nonlinearity
+            (Huang et al.'s PreResNet) or not (their PreResNet_v1).
+        last_bn: whether a BatchNormalization stands between the pooling and the classifier, the
+            one difference of ResNetLastBN. (Before the pooling it does the same, they report.)
+        input_shape: (H, W, C) of the preprocessed image.
+        num_classes: size of the output; 0 gives the pooled features instead.
+        activation: "softmax" for probabilities, None for logits.
+        features: True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the head.
+        width: filters of the first stage. Shang et al. use 12, 16, 24 and 32.
+        shortcut: "identity_pad" (A of He et al.), "projection" (B), "projection3x3" (Xie et al.),
+            "none"; see `zoo.models.residual_block.ResidualBlock`.
+        nonlinearity: with "crelu", inside the blocks only.
+        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.models.blocks.Parts`.
+        name: name of the model.
+
+    Returns:
+        Functional model, (N, H, W, C) float -> (N, num_classes).
+
+    Raises:
+        ValueError: for a depth that is not 6n + 2, and an image too small.
+    """
+    if depth < 8 or (depth - 2) % 6:
+        raise ZooError(f"depth must be 6n + 2 with n >= 1: 8, 14, 20, … Received: depth={depth}")
+    check_image(name, input_shape, least=4)
+    parts = Parts(
+        initializer=initializer,
+        orthonormal=orthonormal,
+        weight_decay=weight_decay,
+        norm=norm,
+        nonlinearity=nonlinearity,
+        use_bias=use_bias,
+    )
+    outside = _outside(parts)
+    inputs = keras.Input(input_shape, name="image")
+    x = outside.conv_norm_act(inputs, width, 3, "stem")
+    levels = {}
+    for stage in (1, 2, 3):
+        first = ("pre_bare" if stage == 1 else "pre_shared") if preactivation else None
+        x = ResidualStage(
+            width * 2 ** (stage - 1),
+            (depth - 2) // 6,
+            strides=1 if stage == 1 else 2,
+            order="pre" if preactivation else "post",
+            first=first,
+            shortcut=shortcut,
+            parts=parts,
+            name=f"stage{stage}",
+        )(x)
+        levels[2 ** (stage - 1)] = x
+    if preactivation:
+        norms = outside.norm_layers("final_norm") if final_norm else []
+        for layer in (*norms, outside.act("final_act")):
+            x = layer(x)
+        levels[4] = x
+    return image_model(
+        inputs,
+        levels,
+        parts=parts,
+        num_classes=num_classes,
+        activation=activation,
+        features=features,
+        name=name,
+        head=_head(last_bn),
+    )
+
+
+def large_resnet(
+    depth: int,
+    *,
+    last_bn: bool = False,
+    input_shape: tuple[int | None, ...] = (224, 224, 3),
+    num_classes: int = 1000,
+    activation: str | None = "softmax",
+    features: bool = False,
+    stem: str = "imagenet",
+    width: int = 64,
+    final_conv: int = 0,
+    dropout: float = 0.0,
+    shortcut: str = "projection",
+    nonlinearity: str = "relu",
+    norm: str = "batchnorm",
+    use_bias: bool | None = None,
+    initializer: str = "he_normal",
+    orthonormal: float = 0.0,
+    weight_decay: float = 1e-4,
+    name: str = "resnet",
+) -> keras.Model:
+    """A stem and four stages at `width` * (1, 2, 4, 8), of bottlenecks from 50 layers on.
+
+    The stride of a stage is on the 3x3 convolution of its first block, as in torchvision's
+    networks, whose numbers of parameters these have. Any image of at least 32x32 pixels fits, of
+    8x8 with `stem="cifar"`. The variables of stage s, block b are `stage{s}/block{b}/…`.
+
+    With `shortcut="none"` it is a plain net (`plainnet18` to `plainnet101`). Xie et al. also name
+    a plain net of 44 layers for ImageNet; they do not describe it, and it is left out here.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        last_bn: whether a BatchNormalization stands between the pooling and the classifier, the
+            one difference of ResNetLastBN.
+        input_shape: (H, W, C) of the preprocessed image.
+        num_classes: size of the output; 0 gives the pooled features instead.
+        activation: "softmax" for probabilities, None for logits.
+        features: True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3" with
+            `stem="cifar"`), in place of the head.
+        stem: "imagenet" for a 7x7/2 convolution and a max pooling 3x3/2, "cifar" for a 3x3/1
+            convolution, for images of about 32x32 pixels.
+        width: filters of the first stage; a bottleneck gives 4 times as many.
+        final_conv: filters of one more 3x3 convolution before the pooling, 0 for none. Xie et
+            al.'s table 1 has 1024 in its nets of 34 and 101 layers.
+        dropout: share of the pooled features that training drops (Huang et al.'s table A1: 0.3).
+        shortcut: see `zoo.models.residual_block.ResidualBlock`.
+        nonlinearity: with "crelu", inside the blocks only, in a bottleneck behind the first two
+            convolutions.
+        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.models.blocks.Parts`.
+        name: name of the model.
+
+    Returns:
+        Functional model, (N, H, W, C) float -> (N, num_classes).
+
+    Raises:
+        ValueError: for another depth or stem, and an image too small.
+    """
+    if depth not in BLOCKS:
+        raise ZooError(f"depth must be one of {', '.join(map(str, BLOCKS))}. Received: {depth}")
+    if stem not in ("imagenet", "cifar"):
+        raise ZooError(f"{name}: stem must be 'imagenet' or 'cifar'. Received: stem={stem!r}")
+    check_image(name, input_shape, least=32 if stem == "imagenet" else 8)
+    parts = Parts(
+        initializer=initializer,
+        orthonormal=orthonormal,
+        weight_decay=weight_decay,
+        norm=norm,
+        nonlinearity=nonlinearity,
+        use_bias=use_bias,
+    )
+    outside = _outside(parts)
+    inputs = keras.Input(input_shape, name="image")
+    if stem == "imagenet":
+        x = outside.conv_norm_act(inputs, width, 7, "stem", strides=2)
+        x, stride = SymmetricMaxPool2D(3, 2, name="stem_pool")(x), 4
+    else:
+        x, stride = outside.conv_norm_act(inputs, width, 3, "stem"), 1
+    blocks, bottleneck = BLOCKS[depth]
+    levels = {}
+    for stage, count in enumerate(blocks, start=1):
+        x = ResidualStage(
+            width * 2 ** (stage - 1),
+            count,
+            strides=1 if stage == 1 else 2,
+            bottleneck=bottleneck,
+            shortcut=shortcut,
+            parts=parts,
+            name=f"stage{stage}",
+        )(x)
+        levels[stride * 2 ** (stage - 1)] = x
+    if final_conv:
+        levels[stride * 8] = outside.conv_norm_act(x, final_conv, 3, "final")
+    return image_model(
+        inputs,
+        levels,
+        parts=parts,
+        num_classes=num_classes,
+        activation=activation,
+        features=features,
+        name=name,
+        head=_head(last_bn, dropout),
+    )
+
+
+def _outside(parts: Parts) -> Parts:
+    """For layers outside the blocks, where CReLU does not act."""
+    crelu = parts.nonlinearity == "crelu"
+    return dataclasses.replace(parts, nonlinearity="relu") if crelu else parts
+
+
+def _head(last_bn: bool, dropout: float = 0.0) -> list[keras.Layer]:
+    head: list[keras.Layer] = []
+    if last_bn:
+        head.append(BatchNormalization(**BATCH_NORM, name="head_norm"))
+    if dropout:
+        head.append(layers.Dropout(dropout, name="head_drop"))
+    return head
+
+
+# Errors in percent on CIFAR-10 and CIFAR-100, means of five runs (Huang et al., tables 1 and 2).
+CIFAR = {
+    "resnet": {56: (7.52, 29.60), 110: (6.89, 28.30), 230: (7.35, 29.25), 1202: (9.42, 30.49)},
+    "lastbn": {56: (6.50, 28.82), 110: (6.10, 27.05), 230: (5.94, 25.80), 1202: (5.68, 25.51)},
+    "preresnet": {56: (6.89, 29.29), 110: (6.25, 27.58), 230: (6.12, 26.72), 1202: (6.07, 26.23)},
+    "v1": {56: (6.75, 29.60), 110: (6.37, 28.54), 230: (6.32, 27.92), 1202: (7.89, 30.07)},
+}
+IMAGENET = {
+    "resnet18": "29.78% (Huang et al., table A1)",
+    "resnet50": "23.97% (Huang et al., table A1); 24.01% (Shang et al., table 4)",
+    "resnet34": "26.73% (Shang et al., table 4)",
+    "resnet101": "22.44% (Shang et al., table 4)",
+    "resnet18_lastbn": "29.38% (table A1)",
+    "resnet50_lastbn": "23.76% (table A1)",
+    "crelu_resnet34": "25.62% (table 4)",
+    "crelu_resnet50": "23.03% (table 4)",
+    "crelu_resnet101": "21.89% (table 4)",
+    "normprop_resnet34": "with CReLU 28.28% (table 4)",
+    "normprop_resnet50": "with CReLU 26.12% (table 4)",
+}
+SHALLOW, DEEP = (20, 32, 44, 56, 110), (230, 1202)
+
+
+def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **args) -> Variant:
+    published = ""
+    if depth in CIFAR.get(row, {}):
+        tens, hundreds = CIFAR[row][depth]
+        published = f"CIFAR-10 error {tens}%, CIFAR-100 {hundreds}% (tables 1, 2)"
+    return Variant(name, small_resnet, {"depth": depth, **args}, paper=paper, published=published)
+
+
+def _large(name: str, depth: int, paper: str, args=None, presets=None) -> Variant:
+    error = IMAGENET.get(name)
+    return Variant(
+        name,
+        large_resnet,
+        {"depth": depth, **(args or {})},
+        presets=presets or {},
+        paper=paper,
+        published=f"ImageNet top-1 error {error}" if error else "",
+    )
+
+
+VARIANTS = [
+    *(_small(f"resnet{d}", d, "resnet", RESNET) for d in (*SHALLOW, *DEEP, 2402)),
+    *(_large(f"resnet{d}", d, RESNET) for d in BLOCKS),
+    *(_small(f"resnet{d}_lastbn", d, "lastbn", last_bn=True) for d in (*SHALLOW, *DEEP, 2402)),
+    *(_large(f"resnet{d}_lastbn", d, CONDITIONING, {"last_bn": True}) for d in BLOCKS),
+    *(_small(f"preresnet{d}", d, "preresnet", preactivation=True) for d in (*SHALLOW, *DEEP)),
+    *(
+        _small(f"preresnet{d}_v1", d, "v1", preactivation=True, final_norm=False)
+        for d in (*SHALLOW, *DEEP)
+    ),
+    *(
+        Variant(
+            f"crelu_resnet{d}",
+            small_resnet,
+            {"depth": d, "nonlinearity": "crelu"},
+            paper=CRELU,
+            published="CIFAR-10 error 5.72%, CIFAR-100 25.89% (table 2)" if d == 110 else "",
+        )
+        for d in SHALLOW
+    ),
+    *(_large(f"crelu_resnet{d}", d, CRELU, {"nonlinearity": "crelu"}) for d in (34, 50, 101)),
+    *(
+        Variant(
+            f"normprop_resnet{d}",
+            small_resnet,
+            {"depth": d},
+            presets={"norm": "normprop", "initializer": "glorot_uniform"},
+            paper=CRELU,
+            published="CIFAR-10 error 11.60%, CIFAR-100 37.60%; NormProp2 7.46%, 31.71% (table 2)"
+            if d == 110
+            else "",
+        )
+        for d in SHALLOW
+    ),
+    *(
+        _large(
+            f"normprop_resnet{d}",
+            d,
+            CRELU,
+            presets={"norm": "normprop3", "initializer": "glorot_uniform"},
+        )
+        for d in (34, 50)
+    ),
+    *(_large(f"plainnet{d}", d, EXPLODING, {"shortcut": "none"}) for d in (18, 34, 50, 101)),
+]

@@ -1,0 +1,263 @@
+"""The residual block, and the stage of blocks that all residual networks are built from."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.layers.repeat import repeat
+from zoo.models.blocks import Parts
+
+ORDERS = ("post", "pre", "pre_shared", "pre_bare")
+SHORTCUTS = ("identity_pad", "projection", "projection3x3", "none")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class ResidualBlock(keras.layers.Layer):
+    """act(F(x) + shortcut(x)), where F is a chain of two or three convolutions.
+
+    F is Conv-Norm-Act-Conv-Norm, 3x3 and 3x3; in a bottleneck 1x1, 3x3, 1x1, the last with
+    4 * `filters`. The first 3x3 convolution has the stride. With pre-activation F is
+    Norm-Act-Conv-Norm-Act-Conv, and nothing follows the sum.
+
+    CReLU acts inside F alone: the convolution behind it sees twice the channels, and the path of
+    the shortcut has a ReLU instead. Under NormProp the shortcut is batch-normalized where the
+    resolution drops, before channels are added.
+
+    Source: He et al., "Deep Residual Learning for Image Recognition", section 3, and "Identity
+    Mappings in Deep Residual Networks", section 3. CReLU and NormProp: Shang et al., "Exploring
+    Normalization in Deep Residual Networks with Concatenated Rectified Linear Units", figure 1.
+
+    Args:
+        filters: filters of the 3x3 convolutions.
+        strides: 1 or 2.
+        bottleneck: whether F is a bottleneck.
+        order: "post"; or, with pre-activation, "pre", "pre_shared" (the first Norm-Act comes
+            before the split, so that the shortcut sees it, too) or "pre_bare" (without the first
+            Norm-Act: the block follows a stem that ends with one).
+        shortcut: what becomes of x where the shape changes; elsewhere it stays x.
+            "identity_pad": every `strides`-th pixel, and channels of zeros behind its own;
+            "projection": 1x1 convolution and, with "post", normalization;
+            "projection3x3": the same with a 3x3 convolution;
+            "none": there is no shortcut, here and elsewhere: a plain net.
+        parts: `zoo.models.blocks.Parts` or a dict of its fields.
+
+    Call arguments:
+        x: (N, H, W, C).
+
+    Returns:
+        (N, ceil(H / strides), ceil(W / strides), `filters`), in a bottleneck 4 * `filters`.
+
+    Raises:
+        ValueError: for an unknown order or shortcut, and for "identity_pad" from more channels
+            to fewer.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        strides: int = 1,
+        *,
+        bottleneck: bool = False,
+        order: str = "post",
+        shortcut: str = "identity_pad",
+        parts: Parts | Mapping[str, Any] | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value, allowed in (("order", order, ORDERS), ("shortcut", shortcut, SHORTCUTS)):
+            if value not in allowed:
+                raise ZooError(f"{name} must be one of {allowed}. Received: {name}={value!r}")
+        self.filters, self.strides, self.bottleneck = filters, strides, bottleneck
+        self.order, self.shortcut = order, shortcut
+        self.parts = parts if isinstance(parts, Parts) else Parts(**(parts or {}))
+        self.units = 4 * filters if bottleneck else filters
+        # The layers before the split, of F, of the shortcut, and behind the sum.
+        self.before, self.residual, self.identity, self.after = [], [], [], []
+
+    def build(self, input_shape):
+        self._make_residual()
+        split = self._build_chain(self.before, input_shape)
+        self._make_identity(split[-1])
+        self._build_chain(self.identity, split)
+        self._build_chain(self.after, self._build_chain(self.residual, split))
+        if not self.trainable:
+            self.trainable = False  # also of the layers made just now
+
+    def call(self, x, training=None):
+        x = _run(self.before, x, training)
+        y = _run(self.residual, x, training)
+        if self.shortcut != "none":
+            y = ops.add(y, self._shortcut(x, training))
+        return _run(self.after, y, training)
+
+    def compute_output_shape(self, input_shape):
+        n, *sides, _ = input_shape
+        return (n, *(None if s is None else -(-s // self.strides) for s in sides), self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "strides": self.strides,
+            "bottleneck": self.bottleneck,
+            "order": self.order,
+            "shortcut": self.shortcut,
+            "parts": self.parts.get_config(),
+        }
+
+    def _make_residual(self):
+        parts = self.parts
+        sizes = (1, 3, 1) if self.bottleneck else (3, 3)
+        widths = (self.filters, self.filters, self.units) if self.bottleneck else (self.units,) * 2
+        convs, norm_acts = [], []
+        for i, (size, units) in enumerate(zip(sizes, widths, strict=True), start=1):
+            strides = self.strides if i == sizes.index(3) + 1 else 1
+            convs.append(parts.conv(units, size, f"conv{i}", strides))
+            norm_acts.append([*parts.norm_layers(f"norm{i}"), parts.act(f"act{i}")])
+        # One activation is outside F, where the number of channels has to stay.
+        single = "relu" if parts.nonlinearity == "crelu" else parts.nonlinearity
+        outside = dataclasses.replace(parts, nonlinearity=single)
+        if self.order == "post":
+            norm_acts[-1].pop()
+            self.after = [outside.act(f"act{len(convs)}")]
+            chain = [(conv, *rest) for conv, rest in zip(convs, norm_acts, strict=True)]
+        else:
+            if self.order != "pre":
+                first, norm_acts[0] = norm_acts[0], []
+                if self.order == "pre_shared":
+                    self.before = [*first[:-1], outside.act("act1")]
+            chain = [(*rest, conv) for conv, rest in zip(convs, norm_acts, strict=True)]
+        self.residual = [layer for unit in chain for layer in unit]
+
+    def _make_identity(self, channels):
+        if self.shortcut == "none" or (self.strides == 1 and channels == self.units):
+            return
+        pads, norm, parts = self.shortcut == "identity_pad", self.order == "post", self.parts
+        if pads and channels > self.units:
+            raise ZooError(
+                "shortcut='identity_pad' adds channels and cannot drop any. "
+                f"Received: {channels} channels, to become {self.units}"
+            )
+        if parts.norm.startswith("normprop") and self.strides > 1:
+            parts, norm = dataclasses.replace(parts, norm="batchnorm"), True
+        elif pads:
+            norm = False
+        if not pads:
+            size = 3 if self.shortcut == "projection3x3" else 1
+            self.identity.append(parts.conv(self.units, size, "shortcut_conv", self.strides))
+        if norm:
+            self.identity += parts.norm_layers("shortcut_norm")
+
+    def _shortcut(self, x, training):
+        pads = self.shortcut == "identity_pad"
+        if pads and self.strides > 1:
+            x = x[:, :: self.strides, :: self.strides]
+        x = _run(self.identity, x, training)
+        if pads and x.shape[-1] < self.units:
+            x = ops.pad(x, [(0, 0)] * 3 + [(0, self.units - x.shape[-1])])
+        return x
+
+    def _build_chain(self, chain, shape):
+        for layer in chain:
+            layer.dtype_policy = self.dtype_policy
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+
+def _run(chain, x, training):
+    for layer in chain:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            x = layer(x, training=training)
+        else:
+            x = layer(x)
+    return x
+
+
+@keras.saving.register_keras_serializable("zoo")
+class ResidualStage(keras.layers.Layer):
+    """`blocks` residual blocks in a row, of which the first may change the shape.
+
+    One layer, so that the graph of a network is as shallow at 1202 layers as at 20: Keras walks
+    graphs recursively. The variables of block i are `block{i}/…`. Blocks that are alike are
+    repeated at little more than the cost of one, see `zoo.layers.repeat`.
+
+    Args:
+        filters, strides, bottleneck, order, shortcut, parts: of the blocks, see
+            `zoo.models.residual_block.ResidualBlock`.
+        blocks: their number, at least 1.
+        first: order of the first block, None for that of the others. Only the first block has
+            the strides.
+
+    Call arguments:
+        x: (N, H, W, C).
+
+    Returns:
+        As the block.
+
+    Raises:
+        ValueError: as the block, and for `blocks` below 1.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        blocks: int,
+        strides: int = 1,
+        *,
+        bottleneck: bool = False,
+        order: str = "post",
+        first: str | None = None,
+        shortcut: str = "identity_pad",
+        parts: Parts | Mapping[str, Any] | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if blocks < 1:
+            raise ZooError(f"blocks must be at least 1. Received: blocks={blocks}")
+        self.first = first
+        self.blocks = [
+            ResidualBlock(
+                filters,
+                strides if i == 1 else 1,
+                bottleneck=bottleneck,
+                order=first or order if i == 1 else order,
+                shortcut=shortcut,
+                parts=parts,
+                dtype=self.dtype_policy,
+                name=f"block{i}",
+            )
+            for i in range(1, blocks + 1)
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = block.compute_output_shape(input_shape)
+        if not self.trainable:
+            self.trainable = False
+
+    def call(self, x, training=None):
+        first, *rest = self.blocks
+        return repeat(rest, first(x, training=training), training)
+
+    def compute_output_shape(self, input_shape):
+        return self.blocks[0].compute_output_shape(input_shape)
+
+    def get_config(self):
+        block = self.blocks[0]
+        return {
+            **super().get_config(),
+            "filters": block.filters,
+            "blocks": len(self.blocks),
+            "strides": block.strides,
+            "bottleneck": block.bottleneck,
+            "order": self.blocks[-1].order,
+            "first": self.first,
+            "shortcut": block.shortcut,
+            "parts": block.parts.get_config(),
+        }
