@@ -227,7 +227,7 @@ def test_bad_arguments(state, tmp_path):
         convert18(state, num_classes=5)
     with pytest.raises(CheckpointError, match="must be a dict"):
         zoo.convert([1], "resnet18")
-    with pytest.raises(CheckpointError, match=r"no\.pth is missing"):
+    with pytest.raises(CheckpointError, match=r"no\.pth: is missing"):
         zoo.convert(tmp_path / "no.pth", "resnet18")
     with pytest.raises(ZooError, match="no tensor for stage1_1_pair1/contract/kernel"):
         zoo.convert(state, "seqnet50", tie_conv2=False)

@@ -111,6 +111,7 @@ def build(recipe: Recipe, train_set):
         recipe.model,
         input_shape=(*how.size, how.channels),
         num_classes=len(train_set.labels),
+        activation=None,  # logits: a loss of probabilities loses the gradient of very small ones
         **recipe.model_args,
     )
     image = keras.Input(train_set.x.shape[1:], dtype=str(train_set.x.dtype), name="raw_image")
@@ -123,7 +124,7 @@ def build(recipe: Recipe, train_set):
             nesterov=recipe.nesterov,
             multipliers=dict(recipe.multipliers),
         ),
-        loss="sparse_categorical_crossentropy",
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         # "auto" would compile with XLA on TensorFlow, long, and for nothing on a CPU.
         jit_compile=keras.backend.backend() == "jax",

@@ -32,7 +32,8 @@ SMALL = [
     ("resnet20_lastbn", {"width": 4}, (9, 8, 3)),
     ("preresnet20", {"width": 4}, (8, 8, 3)),
     ("crelu_resnet20", {"width": 4}, (8, 8, 3)),
-    ("normprop_resnet20", {"width": 4}, (8, 8, 3)),
+    # The first version of NormProp explodes in a residual net, as the paper says.
+    ("normprop_resnet20", {"width": 4, "norm": "normprop2"}, (8, 8, 3)),
     ("resnet50", {"width": 2, "stem": "cifar"}, (8, 9, 3)),
     ("plainnet18", {"width": 2}, (33, 32, 3)),
     ("vgg19_bn", {"width": 2}, (32, 32, 3)),
@@ -230,20 +231,22 @@ def test_save_and_load_in_a_fresh_process(tmp_path):
 
 @for_each_family
 def test_clone_and_mixed_precision(name, options, shape):
-    model = small(name, options, shape)
+    model = small(name, options, shape, activation=None)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
     x = images(shape)
-    np.testing.assert_allclose(array(clone(x)), array(model(x)), atol=1e-6)
+    logits = array(model(x))
+    scale = np.abs(logits).max()
+    np.testing.assert_allclose(array(clone(x)), logits, atol=1e-6 * scale)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        half = small(name, options, shape)
+        half = small(name, options, shape, activation=None)
     finally:
         keras.config.set_dtype_policy("float32")
     assert {v.dtype for v in half.weights} == {"float32"}
     assert half.get_layer("head_act").compute_dtype == "float32"
     half.set_weights(model.get_weights())
-    np.testing.assert_allclose(array(half(x)), array(model(x)), atol=0.1)
+    np.testing.assert_allclose(array(half(x)), logits, atol=0.1 * scale)
 
 
 def test_head_options():
@@ -276,7 +279,8 @@ def test_weight_decay_has_the_gradient_of_its_name():
 
 
 def test_list_models():
-    assert zoo.list_models("plainnet*") == [f"plainnet{d}" for d in (20, 32, 44, 56, 110)]
+    depths = (20, 32, 44, 56, 110, 18, 34, 50, 101)
+    assert zoo.list_models("plainnet*") == [f"plainnet{d}" for d in depths]
     assert zoo.list_models("maxnorm*50") == ["maxnorm_plainnet50", "maxnorm_mlp50"]
     assert zoo.list_models("resnext*") == []
 

@@ -66,8 +66,8 @@ def list_models(pattern: str = "*") -> list[str]:
 
     Example:
 
-    >>> zoo.list_models("plainnet*")
-    ['plainnet20', 'plainnet32', 'plainnet44', 'plainnet56', 'plainnet110']
+    >>> zoo.list_models("plainnet?4")
+    ['plainnet44', 'plainnet34']
     """
     return [name for name in variants() if fnmatchcase(name, pattern)]
 

@@ -34,7 +34,7 @@ class SGD(keras.optimizers.SGD):
 
     Example:
 
-    >>> rates = {"head_dense/*": 5.0, "stage3/*": 6 / 23}
+    >>> rates = {"head_dense/*": 5.0, "stage3_*": 6 / 23}
     >>> model.compile(zoo.optimizers.SGD(0.02, momentum=0.9, multipliers=rates))
     """
 
