@@ -79,7 +79,7 @@ def test_the_same_outputs(pair):
         expected = net.eval()(as_torch(x)).numpy()
     scale = expected.std(axis=0).max()  # of what the images make of it
     assert scale > 0.1
-    np.testing.assert_allclose(array(model(x)), expected, rtol=0, atol=1e-3 * scale)
+    np.testing.assert_allclose(array(model(x)), expected, rtol=0, atol=3e-4 * scale)
 
 
 def test_the_same_gradients_in_training_mode(pair):
@@ -104,7 +104,6 @@ def test_the_same_gradients_in_training_mode(pair):
     }
     # A ReLU that rounding switches is a jump of the gradient: seldom, small, and not the same
     # everywhere.
-    print(case, sorted(errors.items(), key=lambda i: -i[1])[:3], np.median(list(errors.values())))
     assert max(errors.values()) < 0.1
     assert np.median(list(errors.values())) < 0.01
 
@@ -156,11 +155,13 @@ def test_what_lies_around_the_tensors(state, wrap):
     np.testing.assert_array_equal(array(model.get_layer("head_dense").kernel), state["fc.weight"].T)
 
 
-def test_model_is_alive(state):
+def test_regularizers_are_live_and_weights_trainable(state):
     model = convert18(state, weight_decay=1e-4, activation="sigmoid")
-    assert len(model.losses) > 10
-    model.compile("sgd", "binary_crossentropy")
-    model.fit(np.ones((2, 32, 32, 3)), np.ones((2, 3)), verbose=0)
+    assert model.get_layer("head_act").activation is keras.activations.sigmoid
+    assert len(model.losses) == sum(v.path.endswith("kernel") for v in model.weights)
+    assert len(model.trainable_variables) == sum(
+        not name.endswith(("running_mean", "running_var", "num_batches_tracked")) for name in state
+    )
 
 
 def test_no_initializer_runs(state, monkeypatch):
@@ -180,14 +181,17 @@ def test_tensors_of_half_precision(state):
     assert convert18({k: v.astype("float64") for k, v in state.items()}).dtype == "float32"
 
 
-def test_without_the_classifier(state):
-    whole = convert18(state)
-    for options in ({"features": True}, {"num_classes": 0}):
-        body = convert18(state, **options)
-        by_path = {v.path: array(v) for v in whole.weights}
-        for v in body.weights:
-            np.testing.assert_array_equal(array(v), by_path[v.path])
-    assert sorted(convert18(state, features=True).output) == ["P2", "P3", "P4", "P5"]
+@pytest.mark.parametrize("options", [{"features": True}, {"num_classes": 0}])
+def test_without_the_head(pair, options):
+    case, net, model, _ = pair
+    weights = {v.path: array(v) for v in model.weights}
+    body = converted(case, net.state_dict(), **options)
+    for v in body.weights:
+        np.testing.assert_array_equal(array(v), weights.pop(v.path))
+    assert weights
+    assert all(path.startswith(("head", "hidden")) for path in weights)
+    if "features" not in options:
+        assert weights.keys() == {"head_dense/kernel", "head_dense/bias"}
 
 
 @pytest.mark.parametrize(

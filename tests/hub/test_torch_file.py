@@ -9,12 +9,15 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from helpers import run_python
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import CheckpointError
 from zoo.hub.torch_file import read_torch_file
 
+# Python's reader of pickles warns of text that is escaped wrongly.
+pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
 QUICK = settings(
     max_examples=int(os.environ.get("ZOO_FUZZ", "300")),
     deadline=None,
@@ -189,6 +192,20 @@ def test_other_formats_say_how_to_save_again(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("other", b"")
     refused(path, "no data.pkl")
+
+
+def test_pytorch_is_not_needed(tmp_path):
+    path = write(tmp_path / "x.pt", pickled({"x": tensor()}))
+    result = run_python(
+        "import sys\n"
+        "import keras\n"
+        "if keras.backend.backend() != 'torch':\n"
+        "    sys.modules['torch'] = None\n"
+        "from zoo.hub import read_torch_file\n"
+        "print(read_torch_file(sys.argv[1])['x'].tolist())\n",
+        str(path),
+    )
+    assert result.stdout.strip() == "[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]", result.stderr
 
 
 # -- what nobody should write
