@@ -136,7 +136,7 @@ def test_info_of_an_architecture(capsys):
     assert "maxnorm_mlp3.test" in out
     options = {line.split()[0]: line for line in out.split("zoo.create\n")[1].splitlines()}
     assert options["units"].split(maxsplit=2) == ["units", "300", "an integer from 1 to 65536"]
-    assert "'leaky_relu'  one of 'relu', 'leaky_relu'" in options["nonlinearity"]
+    assert "'leaky_relu'  one of 'relu', 'crelu'" in options["nonlinearity"]
     assert "depth" not in options
 
 

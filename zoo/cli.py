@@ -140,14 +140,19 @@ def _info(args: argparse.Namespace) -> int:
 
 def _architecture(name: str) -> dict[str, Any]:
     from zoo.hub import index
+    from zoo.hub.deferred import build_without_values
     from zoo.models.arguments import ARGUMENTS
+    from zoo.models.cost import multiply_adds
     from zoo.models.registry import create, find
 
     variant = find(name)
+    model = build_without_values(lambda: create(name))
     return {
         "name": name,
-        "params": create(name).count_params(),
+        "params": model.count_params(),
+        "multiply_adds": multiply_adds(model),
         "paper": variant.paper,
+        "published": variant.published,
         "options": {
             option: {"default": default, "allowed": ARGUMENTS[option].allowed}
             for option, default in variant.options.items()
@@ -164,7 +169,9 @@ def _print_architecture(info: dict[str, Any]) -> None:
         [
             ("name", info["name"]),
             ("parameters", f"{info['params']:,} with the defaults below"),
+            ("operations", f"{info['multiply_adds']:,} multiply-adds for one input"),
             ("paper", info["paper"]),
+            ("published", info["published"] or "nothing"),
             ("checkpoints", ", ".join(info["checkpoints"]) or "none"),
         ]
     )

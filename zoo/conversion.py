@@ -48,7 +48,8 @@ def convert(
         architecture: name of the model.
         **options: as for `zoo.create`, e.g. `activation=None` for logits. What the tensors tell
             is found by itself: `num_classes`, and `inner_bias`, `inner_norm` of SeqNets. With
-            `features=True` or `num_classes=0`, the tensors of the classifier are left out.
+            `features=True` the tensors of the head are left out, with `num_classes=0` those of
+            the classifier.
 
     Returns:
         The model.
@@ -75,9 +76,13 @@ def convert(
         state_dict = read_torch_file(where)
     tensors = _unwrap(state_dict, where)
 
-    headless = options.get("features") or options.get("num_classes") == 0
-    if headless:
-        tensors = {k: v for k, v in tensors.items() if k.rpartition(".")[0] != source.classifier}
+    left_out = None
+    if options.get("features"):
+        left_out = source.classifier.partition(".")[0]  # the head with all it has
+    elif options.get("num_classes") == 0:
+        left_out = source.classifier
+    if left_out:
+        tensors = {k: v for k, v in tensors.items() if not k.startswith(f"{left_out}.")}
     elif f"{source.classifier}.bias" in tensors:
         options.setdefault("num_classes", tensors[f"{source.classifier}.bias"].size)
     for option, name in source.tells.items():
@@ -92,15 +97,14 @@ class _Source:
     """How the checkpoints of a family are named.
 
     Attributes:
-        module: path of a layer, last part of a variable's path -> name of the PyTorch module;
-            None where it has none.
+        module: path of a layer -> name of the PyTorch module, None where there is none.
         classifier: the module that has a row for every class.
         tells: option -> the tensor that is there where the option is set.
         flattened: path of the kernel behind `head_flatten`, whose rows PyTorch has in the order
             (C, H, W).
     """
 
-    module: Callable[[str, str], str | None]
+    module: Callable[[str], str | None]
     classifier: str
     tells: Mapping[str, str] = field(default_factory=dict)
     flattened: str | None = None
@@ -108,7 +112,7 @@ class _Source:
     def name(self, path: str) -> str:
         """The name of the tensor that belongs to a variable of the zoo."""
         layer, _, leaf = path.rpartition("/")
-        module = self.module(layer, leaf)
+        module = self.module(layer)
         if module is None:
             raise ZooError(
                 f"The published checkpoints have no tensor for {path}: leave the options that "
@@ -117,7 +121,7 @@ class _Source:
         return f"{module}.{_LEAVES[leaf]}"
 
 
-def _seqnet(layer: str, leaf: str) -> str | None:
+def _seqnet(layer: str) -> str | None:
     ends = {
         "stem_conv": "conv1.0",
         "stem_norm": "conv1.1",
@@ -140,7 +144,7 @@ def _seqnet(layer: str, leaf: str) -> str | None:
     return module and f"layer{stage}.{int(block) - 1}.{module}"
 
 
-def _resnet(layer: str, leaf: str) -> str | None:
+def _resnet(layer: str) -> str | None:
     ends = {"stem_conv": "conv1", "stem_norm": "bn1", "head_dense": "fc"}
     if layer in ends:
         return ends[layer]
@@ -155,7 +159,7 @@ def _resnet(layer: str, leaf: str) -> str | None:
     return f"layer{stage}.{int(block) - 1}.{module}"
 
 
-def _vgg(layer: str, leaf: str) -> str | None:
+def _vgg(layer: str) -> str:
     dense = {"hidden1_dense": 0, "hidden2_dense": 3, "head_dense": 6}
     if layer in dense:
         return f"classifier.{dense[layer]}"
