@@ -157,6 +157,17 @@ def test_what_lies_around_the_tensors(state, wrap):
     np.testing.assert_array_equal(array(model.get_layer("head_dense").kernel), state["fc.weight"].T)
 
 
+def test_photos_are_prepared_for_it(state):
+    model = convert18(state)
+    how = model.zoo_preprocess
+    pixels = model.input_shape[1]
+    assert (how.size, how.resize) == ((pixels, pixels), round(pixels * 256 / 224))
+    photo = np.full((40, 50, 3), (123.7, 116.3, 103.5), "float32")
+    x = zoo.preprocess(model, photo)
+    assert x.shape == (1, *model.input_shape[1:])
+    np.testing.assert_allclose(x, 0, atol=1e-5)
+
+
 def test_regularizers_are_live_and_weights_trainable(state):
     model = convert18(state, weight_decay=1e-4, activation="sigmoid")
     assert model.get_layer("head_act").activation is keras.activations.sigmoid

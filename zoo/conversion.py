@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ from zoo.hub.schema import refuse, show
 from zoo.hub.torch_file import read_torch_file
 from zoo.models.registry import create, find
 from zoo.models.vgg import CONVOLUTIONS
+from zoo.preprocessing import IMAGENET
 
 _LEAVES = {
     "kernel": "weight",
@@ -52,7 +53,8 @@ def convert(
             the classifier.
 
     Returns:
-        The model.
+        The model. `zoo.preprocess` prepares photos for it as its authors did: standardized by
+        ImageNet's means, cut from the centre.
 
     Raises:
         ValueError: for an architecture without published weights, and for tensors that are
@@ -89,6 +91,10 @@ def convert(
         options.setdefault(option, name in tensors)
     model = build_without_values(lambda: create(architecture, **options))
     fill(model, _match(tensors, model, source, where))
+    height, width, _ = model.input_shape[1:]
+    if height and width:
+        shorter = round(min(height, width) * IMAGENET.resize / IMAGENET.size[0])
+        model.zoo_preprocess = replace(IMAGENET, size=(height, width), resize=shorter)
     return model
 
 

@@ -1,0 +1,50 @@
+"""Frozen names and costs, and what is told of them; the same on every backend."""
+
+import functools
+import json
+import math
+
+import golden
+import numpy as np
+import pytest
+from helpers import array
+
+import zoo
+from training import models_page
+from zoo.initializers import Orthonormal
+from zoo.initializers.orthonormal import output_groups
+
+GOLDEN = json.loads(golden.PATH.read_text())
+
+
+@functools.cache
+def built(name):
+    """Golden facts of a default model and the shapes of its kernels."""
+    model = golden.build(name)
+    kernels = {tuple(v.shape) for v in model.trainable_variables if v.path.endswith("kernel")}
+    return golden.describe(model), kernels
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_names_and_cost_are_frozen(name):
+    assert built(name)[0] == GOLDEN[name]
+
+
+def test_orthonormal_for_every_kernel_shape():
+    shapes = set().union(*(built(name)[1] for name in zoo.list_models()))
+    for shape in shapes:
+        fan_in = math.prod(shape[:-1])
+        if fan_in * shape[-1] ** 2 > 5e9:  # a minute of QR and more: VGG's dense layers
+            continue
+        w = array(Orthonormal(seed=1)(shape)).reshape(fan_in, -1)
+        for group in output_groups(*w.shape):
+            part = w[:, group]
+            np.testing.assert_allclose(part.T @ part, np.eye(part.shape[1]), atol=1e-5)
+
+
+def test_golden_lists_exactly_the_models():
+    assert sorted(GOLDEN) == sorted(zoo.list_models())
+
+
+def test_models_page_is_that_of_the_tables():
+    assert models_page.PAGE.read_text() == models_page.page(GOLDEN)
