@@ -1,50 +1,108 @@
-"""Layers of one structure in a row, at the cost of tracing and compiling one."""
+"""Layers of one structure in a row, traced and compiled once: the file that loops on the device."""
 
-import os
+import contextlib
+import math
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
-def repeat(blocks, x, training):
-    mode = os.environ.get("REPEAT", "unroll")
-    if mode == "unroll" or len(blocks) < 2:
-        for block in blocks:
-            x = block(x, training=training)
+from zoo.layers import loop_conv
+
+# From this many layers on, in training and in inference, a loop saves more in tracing and compiling
+# than it costs (`benchmarks/depth.py`). TensorFlow keeps plain graphs for inference as long as
+# they compile in reasonable time: they are what gets exported.
+LEAST = {"jax": (4, 4), "tensorflow": (16, 128)}.get(keras.backend.backend(), (math.inf,) * 2)
+
+_looping = True
+
+
+@contextlib.contextmanager
+def one_by_one():
+    """Within it there are no loops: for what looks into the layers or changes them as they run."""
+    global _looping
+    previous, _looping = _looping, False
+    try:
+        yield
+    finally:
+        _looping = previous
+
+
+def repeat(layers: Sequence[keras.Layer], x, training: bool | None = None):
+    """The output of all `layers` in turn, from x.
+
+    Many layers become a loop over their weights: a scan on JAX, a while loop on TensorFlow. The
+    weights are stacked within the step only; variables, names and optimizers stay as they are.
+    Few layers, layers that are not frozen alike, and PyTorch, which compiles nothing, go one by
+    one.
+
+    Args:
+        layers: built from equal arguments for equal shapes; each gives what the next one takes.
+            They draw no random numbers, add no losses (regularizers of weights do no harm), and
+            change their states in training only.
+        x: tensor.
+        training: as layers take it.
+    """
+    enough = len(layers) >= LEAST[0 if training else 1]
+    if not (_looping and enough and _frozen_alike(layers)):
+        for layer in layers:
+            x = layer(x, training=training)
         return x
-    one = blocks[0]
-    def stack(group):
-        return [ops.stack([v.value for v in same]) for same in zip(*group)]
-    t = stack([b.trainable_variables for b in blocks])
-    n = stack([b.non_trainable_variables for b in blocks])
-    if keras.backend.backend() == "jax":
-        def step(x, values):
-            y, new = one.stateless_call(*values, x, training=training)
-            return y, new
-        import jax
-        x, new = jax.lax.scan(step, x, (t, n))
-        for k, values in enumerate(new):
-            for i, b in enumerate(blocks):
-                b.non_trainable_variables[k].assign(values[i])
+
+    def step(x, weights, states):
+        with loop_conv.active():
+            return layers[0].stateless_call(weights, states, x, training=training)
+
+    weights = _stack([layer.trainable_variables for layer in layers])
+    states = _stack([layer.non_trainable_variables for layer in layers])
+    x, new = _LOOPS[keras.backend.backend()](step, x, weights, states)
+    if not training:
         return x
+    alike = zip(*(layer.non_trainable_variables for layer in layers), strict=True)
+    for variables, before, after in zip(alike, states, new, strict=True):
+        # What comes in half precision is a copy of a frozen kernel, and no state.
+        if keras.backend.standardize_dtype(before.dtype) == layers[0].variable_dtype:
+            for variable, value in zip(variables, ops.unstack(after, len(layers)), strict=True):
+                variable.assign(value)
+    return x
+
+
+def _frozen_alike(layers) -> bool:
+    flags = [[variable.trainable for variable in layer.variables] for layer in layers]
+    return all(other == flags[0] for other in flags)
+
+
+def _stack(groups):
+    return [ops.stack([v.value for v in alike]) for alike in zip(*groups, strict=True)]
+
+
+def _scan(step, x, weights, states):
+    import jax
+
+    return jax.lax.scan(lambda x, values: step(x, *values), x, (weights, states))
+
+
+def _while(step, x, weights, states):
     import tensorflow as tf
-    if mode == "while":
-        N = len(blocks)
-        tas = [tf.TensorArray(v.dtype, N, element_shape=v.shape[1:]).unstack(v) for v in t]
-        nas = [tf.TensorArray(v.dtype, N, element_shape=v.shape[1:]).unstack(v) for v in n]
-        outs = [tf.TensorArray(v.dtype, N, element_shape=v.shape[1:]) for v in n]
-        def body(i, x, outs):
-            y, new = one.stateless_call([a.read(i) for a in tas], [a.read(i) for a in nas], x, training=training)
-            y.set_shape(x.shape)
-            return i + 1, y, [o.write(i, v) for o, v in zip(outs, new)]
-        _, x, outs = tf.while_loop(lambda i, *_: i < N, body, (0, x, outs), maximum_iterations=N)
-        for k, o in enumerate(outs):
-            o = tf.unstack(o.stack(), N)
-            for i, b in enumerate(blocks):
-                b.non_trainable_variables[k].assign(o[i])
-        return x
-    if mode == "func":
-        f = tf.function(lambda t, n, x: one.stateless_call(t, n, x, training=training), autograph=False)
-        for b in blocks:
-            x, new = f([v.value for v in b.trainable_variables], [v.value for v in b.non_trainable_variables], x)
-            for v, w in zip(b.non_trainable_variables, new):
-                v.assign(w)
-        return x
+
+    count = (weights or states)[0].shape[0]
+
+    def array(values):
+        return tf.TensorArray(values.dtype, count, element_shape=values.shape[1:])
+
+    weights = [array(values).unstack(values) for values in weights]
+    before = [array(values).unstack(values) for values in states]
+    after = [array(values) for values in states]
+
+    def body(i, x, after):
+        y, new = step(x, [a.read(i) for a in weights], [a.read(i) for a in before])
+        after = [a.write(i, value) for a, value in zip(after, new, strict=True)]
+        return i + 1, tf.ensure_shape(y, x.shape), after
+
+    _, x, after = tf.while_loop(
+        lambda i, *_: i < count, body, (0, x, after), maximum_iterations=count
+    )
+    return x, [a.stack() for a in after]
+
+
+_LOOPS = {"jax": _scan, "tensorflow": _while}

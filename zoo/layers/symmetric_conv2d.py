@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.layers import loop_conv
+
 
 @keras.saving.register_keras_serializable("zoo")
 class SymmetricConv2D(keras.layers.Conv2D):
@@ -34,6 +36,8 @@ class SymmetricConv2D(keras.layers.Conv2D):
             self.padding, self._padded = "same", False
 
     def convolution_op(self, inputs, kernel):
+        if not self._padded and loop_conv.applies(self):
+            return loop_conv.convolve(inputs, ops.cast(kernel, inputs.dtype))
         if self._padded:
             inputs = ops.pad(inputs, [(0, 0), *self._sides, (0, 0)])
         return super().convolution_op(inputs, kernel)

@@ -63,7 +63,11 @@ def small_resnet(
 
     depth = 6n + 2 counts the convolutions and the dense layer; the first blocks of stages 2 and 3
     have stride 2. Any image of at least 4x4 pixels fits. The variables of stage s, block b are
-    `stage{s}/block{b}/…`.
+    `stage{s}/block{b}/…`. The classifier starts Glorot-uniform where the rest is He-normal.
+
+    With hundreds of layers on TensorFlow, call `optimizer.build(model.trainable_variables)` before
+    `fit`: otherwise Keras makes the optimizer's variables within the compiled step and traces it
+    twice, which takes three times as long.
 
     Args:
         depth: number of weight layers, 6n + 2.
@@ -126,7 +130,7 @@ def small_resnet(
     return image_model(
         inputs,
         levels,
-        parts=parts,
+        parts=_classifier(parts),
         num_classes=num_classes,
         activation=activation,
         features=features,
@@ -159,7 +163,8 @@ def large_resnet(
     """A stem and four stages at `width` * (1, 2, 4, 8), of bottlenecks from 50 layers on.
 
     The stride of a stage is on the 3x3 convolution of its first block, as in torchvision's
-    networks, whose numbers of parameters these have. Any image of at least 32x32 pixels fits, of
+    networks, whose numbers of parameters these have. The classifier starts Glorot-uniform where
+    the rest is He-normal. Any image of at least 32x32 pixels fits, of
     8x8 with `stem="cifar"`. The variables of stage s, block b are `stage{s}/block{b}/…`.
 
     With `shortcut="none"` it is a plain net (`plainnet18` to `plainnet101`). Xie et al. also name
@@ -230,7 +235,7 @@ def large_resnet(
     return image_model(
         inputs,
         levels,
-        parts=parts,
+        parts=_classifier(parts),
         num_classes=num_classes,
         activation=activation,
         features=features,
@@ -243,6 +248,12 @@ def _outside(parts: Parts) -> Parts:
     """For layers outside the blocks, where CReLU does not act."""
     crelu = parts.nonlinearity == "crelu"
     return dataclasses.replace(parts, nonlinearity="relu") if crelu else parts
+
+
+def _classifier(parts: Parts) -> Parts:
+    """For the classifier: He-normal by fan-out starts few classes far too large."""
+    he = parts.initializer == "he_normal"
+    return dataclasses.replace(parts, initializer="glorot_uniform") if he else parts
 
 
 def _head(last_bn: bool, dropout: float = 0.0) -> list[keras.Layer]:

@@ -183,8 +183,8 @@ class ResidualStage(keras.layers.Layer):
     """`blocks` residual blocks in a row, of which the first may change the shape.
 
     One layer, so that the graph of a network is as shallow at 1202 layers as at 20: Keras walks
-    graphs recursively. The variables of block i are `block{i}/…`. Blocks that are alike are
-    repeated at little more than the cost of one, see `zoo.layers.repeat`.
+    graphs recursively. The variables of block i are `block{i}/…`. Many blocks that are alike are
+    traced and compiled as one, see `zoo.layers.repeat`.
 
     Args:
         filters, strides, bottleneck, order, shortcut, parts: of the blocks, see
