@@ -18,11 +18,12 @@ extras=test,train
 export TF_CPP_MIN_LOG_LEVEL=3
 for backend in $backends; do
   echo "== $backend"
-  # Data readers, pictures, frozen names and the wheel do not depend on the backend: once is enough.
+  # Readers of files, pictures, frozen names and the wheel do not depend on the backend.
   only=()
   if [[ $backend != "${backends%% *}" ]]; then
     only=(--ignore tests/training/test_data.py --ignore tests/test_images.py
-      --ignore tests/models/test_golden.py --ignore tests/test_packaging.py)
+      --ignore tests/hub/test_torch_file.py --ignore tests/models/test_golden.py
+      --ignore tests/test_packaging.py)
   fi
   KERAS_BACKEND=$backend .venv-test/bin/python -m pytest -q -n 2 --dist loadfile \
     "${only[@]}" "$@"
