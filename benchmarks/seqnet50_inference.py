@@ -23,6 +23,7 @@ def keras_inference(policy: str) -> dict[str, float]:
 
 def torch_inference(compiled: bool, half: bool) -> dict[str, float]:
     import torch
+
     from tests.torch_nets import SeqNet
 
     net = SeqNet().eval().to(memory_format=torch.channels_last)
