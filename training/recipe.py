@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
@@ -72,17 +73,35 @@ SETTABLE = dataclasses.fields(Recipe)[:-4]
 
 
 def names() -> list[str]:
-    """Names of the recipes in `training/recipes`."""
+    """Names of all recipes: "FILE", or "FILE/ROW" where a file holds the rows of a table."""
+    return list(_all())
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name; `head(name)` tells about it."""
+    if name not in _all():
+        raise UnknownNameError("recipe", name, names(), "See `python -m training.train --list`.")
+    return _all()[name]
+
+
+def head(name: str) -> str:
+    """The docstring of the file of a recipe: paper, protocol, command, cost, expectation."""
+    find(name)
+    return importlib.import_module(f"training.recipes.{name.partition('/')[0]}").__doc__ or ""
+
+
+@functools.cache
+def _all() -> dict[str, Recipe]:
     from training import recipes
 
-    return sorted(m.name for m in pkgutil.iter_modules(recipes.__path__))
-
-
-def find(name: str):
-    """The module of a recipe: its docstring tells about it, its `RECIPE` is it."""
-    if name not in names():
-        raise UnknownNameError("recipe", name, names(), "See `python -m training.train --list`.")
-    return importlib.import_module(f"training.recipes.{name}")
+    found = {}
+    for file in sorted(m.name for m in pkgutil.iter_modules(recipes.__path__)):
+        module = importlib.import_module(f"training.recipes.{file}")
+        if hasattr(module, "RECIPE"):
+            found[file] = module.RECIPE
+        for row, recipe in getattr(module, "RECIPES", {}).items():
+            found[f"{file}/{row}"] = recipe
+    return found
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -112,7 +131,7 @@ def settings(name: str, recipe: Recipe) -> list[str]:
     """The `key=value` settings that lead from the recipe called `name` to `recipe`."""
     if name not in names():
         return []
-    original = find(name).RECIPE
+    original = find(name)
     changed = [f.name for f in SETTABLE if getattr(recipe, f.name) != getattr(original, f.name)]
     return [f"{key}={getattr(recipe, key)}" for key in changed] + [
         f"model_args.{key}={value!r}"

@@ -23,10 +23,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
     if arguments.list:
         for name in recipes.names():
-            print(f"{name:36s} {recipes.find(name).__doc__.splitlines()[0]}")
+            print(f"{name:36s} {recipes.head(name).splitlines()[0]}")
         return 0
     try:
-        recipe = recipes.override(recipes.find(arguments.recipe).RECIPE, arguments.settings)
+        recipe = recipes.override(recipes.find(arguments.recipe), arguments.settings)
         run = Path(arguments.run or f"runs/{arguments.recipe}")
         train(recipe, run, arguments.data_dir, name=arguments.recipe, download=arguments.download)
     except (ZooError, FileNotFoundError) as error:
