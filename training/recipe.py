@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import importlib
 import pkgutil
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,13 +23,23 @@ class Recipe:
         data: data set name.
         epochs: passes over the training set.
         learning_rate: peak rate.
-        batch_size: images per step.
-        schedule: "cosine" to 0, "steps" (a tenth at 1/2 and 3/4 of the steps), or "constant".
-        warmup_epochs: epochs of linear warm-up from 0, cosine only.
+        batch_size: images per update, over all devices.
+        accumulate: passes that an update is made of, each over `batch_size / accumulate` images.
+        optimizer: a key of `training.optimizer.OPTIMIZERS`.
         momentum, nesterov: of SGD.
+        clip_norm: greatest norm of the whole gradient; 0 for no limit.
+        schedule: "cosine" to 0, "steps" (a tenth at each of `drops`), or "constant".
+        drops: parts of the training, in (0, 1).
+        warmup_epochs: epochs of linear warm-up from 0, cosine only.
         modulation_steps: training steps with modulated errors, for a model with
             `modulation=True`; see `zoo.callbacks.ModulationCallback`.
-        flip, crop: augmentation, see `training.augment.Prepare`.
+        average: decay per update of the average of the weights that is evaluated and published
+            in place of the last ones; 0 for none. See `zoo.callbacks.WeightAverage`.
+        flip, crop, jitter, lighting: augmentation, see `training.augment.Prepare`.
+        resized_crop: whether a window of random size and shape is cut from each picture and
+            scaled to the model's size, see `training.data.pictures`.
+        per_pixel: whether mean and deviation are those of each pixel over the training set, in
+            place of those of `preprocess`.
         dtype: Keras dtype policy of the training step; the checkpoint is float32 or float16.
         seed: of weights, order and augmentation.
         pipeline: see `training.data.pipeline`.
@@ -49,13 +60,22 @@ class Recipe:
     epochs: int
     learning_rate: float
     batch_size: int = 128
-    schedule: str = "cosine"
-    warmup_epochs: int = 0
+    accumulate: int = 1
+    optimizer: str = "sgd"
     momentum: float = 0.9
     nesterov: bool = False
+    clip_norm: float = 0.0
+    schedule: str = "cosine"
+    drops: tuple[float, ...] = (0.5, 0.75)
+    warmup_epochs: int = 0
     modulation_steps: int = 0
+    average: float = 0.0
     flip: bool = False
     crop: int = 0
+    jitter: float = 0.0
+    lighting: float = 0.0
+    resized_crop: bool = False
+    per_pixel: bool = False
     dtype: str = "float32"
     seed: int = 0
     pipeline: str = "auto"
@@ -121,7 +141,7 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         value = text if types[key] is str else _literal(text)
         if types[key] is float and type(value) is int:
             value = float(value)
-        if type(value) is not types[key]:
+        if type(value) is not (typing.get_origin(types[key]) or types[key]):
             raise ZooError(f"{key} must be of type {types[key].__name__}. Received: {setting!r}")
         changes[key] = value
     return dataclasses.replace(recipe, model_args=model_args, **changes)
