@@ -1,1 +1,10 @@
 """The training program of the zoo, run from a clone; see `training.train`."""
+
+import os
+import sys
+
+from training import machine
+
+# Before anything imports Keras, which reads this once.
+if "keras" not in sys.modules:
+    os.environ.setdefault("KERAS_BACKEND", machine.choose_backend())

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 import zoo
+from training.data.pipeline import pictures
 from training.evaluate import measure
 from training.recipe import Recipe
 from training.state import write_atomically
@@ -45,7 +46,7 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
         count = min(recipe.recalibrate, len(train_set.y))
         print(f"Estimating BatchNorm statistics from {count} training images …", flush=True)
         index = np.random.default_rng(recipe.seed).permutation(len(train_set.y))[:count]
-        images = zoo.preprocess(recipe.preprocess, train_set.x[index])
+        images = zoo.preprocess(recipe.preprocess, pictures(train_set.x, index))
         recalibrate_batch_norm(network, images, recipe.recalibrate_batch)
     print("Evaluating …", flush=True)
     metrics["test"] = measure(network, test_set, recipe.preprocess)

@@ -1,4 +1,4 @@
-"""log.csv, log.json and curve.png of a run folder."""
+"""log.csv, log.json, curve.png and TensorBoard's events of a run folder."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 from training.state import write_atomically
 
 
-def write_log(run: Path, history: list[dict]) -> None:
+def write_log(run: Path, history: list[dict], *, tensorboard: bool = False) -> None:
     """Writes the whole history anew, so that a killed and resumed run has each epoch once."""
     columns = list(dict.fromkeys(key for row in history for key in row))
     text = io.StringIO()
@@ -18,6 +18,19 @@ def write_log(run: Path, history: list[dict]) -> None:
     write_atomically(run / "log.csv", text.getvalue().encode())
     write_atomically(run / "log.json", json.dumps(history, indent=1).encode())
     draw_curve(run / "curve.png", history)
+    if tensorboard:
+        write_events(run / "tensorboard", history[-1])
+
+
+def write_events(folder: Path, row: dict) -> None:
+    """The figures of one epoch for TensorBoard; an epoch that is written twice shows the later."""
+    from tensorboard.summary import Writer
+
+    with_events = Writer(str(folder))
+    for key, value in row.items():
+        if key != "epoch":
+            with_events.add_scalar(key, value, row["epoch"])
+    with_events.close()
 
 
 def draw_curve(path: Path, history: list[dict]) -> None:

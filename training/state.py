@@ -1,7 +1,10 @@
 """The state of a training on disk: written whole or not at all, read only when whole."""
 
+import contextlib
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
@@ -14,22 +17,52 @@ from zoo.errors import ZooError
 KEEP = 2  # the newest state and the one before it
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a training is.
+
+    Attributes:
+        epoch: finished epochs.
+        step: steps done of the next one.
+        seconds: that these took.
+        history: one dict per finished epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict] = field(default_factory=list)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a crash at any moment, finds the old or the new one."""
+    """Writes a file so that a reader, or a crash at any moment, finds the old or the new one.
+
+    Raises:
+        OSError: a full disk or an unwritable folder; the old file is as it was.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    with open(partial, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
 
 
-def save_state(folder: Path, trainer: keras.Model, epoch: int, history: list[dict]) -> None:
-    """Saves every variable of a compiled model (weights, optimizer, random states) after `epoch`
-    finished epochs; older states beyond `KEEP` are then removed."""
-    arrays = {key: np.array(v.numpy(), order="C") for key, v in _keyed(trainer)}
-    metadata = {"epoch": str(epoch), "history": json.dumps(history)}
-    write_atomically(folder / f"state-{epoch:05d}.safetensors", save(arrays, metadata))
+def save_state(
+    folder: Path, trainer: keras.Model, position: Position, more: Sequence[keras.Variable] = ()
+) -> None:
+    """Saves every variable of a compiled model (weights, optimizer), `more`, and within an epoch
+    its metrics; older states beyond `KEEP` are then removed."""
+    keyed = _keyed(trainer, more, metrics=position.step > 0)
+    arrays = {key: np.array(v.numpy(), order="C") for key, v in keyed.items()}
+    metadata = {"position": json.dumps(asdict(position))}
+    name = f"state-{position.epoch:05d}-{position.step:07d}.safetensors"
+    write_atomically(folder / name, save(arrays, metadata))
     for old in states(folder)[KEEP:]:
         old.unlink()
 
@@ -39,11 +72,13 @@ def states(folder: Path) -> list[Path]:
     return sorted(folder.glob("state-*.safetensors"), reverse=True)
 
 
-def restore_state(folder: Path, trainer: keras.Model) -> tuple[int, list[dict]]:
-    """Puts the newest readable state into `trainer`.
+def restore_state(
+    folder: Path, trainer: keras.Model, more: Sequence[keras.Variable] = ()
+) -> tuple[Position, dict[str, np.ndarray]]:
+    """Puts the newest readable state into `trainer` and `more`.
 
     Returns:
-        The number of finished epochs and the history; (0, []) when there is no state.
+        The position, and the metrics of an unfinished epoch, for `add_metrics`.
 
     Raises:
         ValueError: when a readable state belongs to another model or optimizer.
@@ -51,12 +86,13 @@ def restore_state(folder: Path, trainer: keras.Model) -> tuple[int, list[dict]]:
     for path in states(folder):
         try:
             with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata()
+                position = Position(**json.loads(file.metadata()["position"]))
                 arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        except (SafetensorError, OSError) as error:
-            print(f"{path} cannot be read ({error}); trying the one before it.")
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            print(f"{path} cannot be read ({error}); trying the one before it.", flush=True)
             continue
-        variables = dict(_keyed(trainer))
+        metrics = {key: arrays.pop(key) for key in list(arrays) if key.startswith("metrics/")}
+        variables = _keyed(trainer, more)
         found = {(key, array.shape) for key, array in arrays.items()}
         wanted = {(key, tuple(v.shape)) for key, v in variables.items()}
         if found != wanted:
@@ -66,16 +102,29 @@ def restore_state(folder: Path, trainer: keras.Model) -> tuple[int, list[dict]]:
             )
         for key, variable in variables.items():
             variable.assign(arrays[key])
-        return int(metadata["epoch"]), json.loads(metadata["history"])
-    return 0, []
+        return position, metrics
+    return Position(), {}
 
 
-def _keyed(trainer):
+def add_metrics(trainer: keras.Model, metrics: dict[str, np.ndarray]) -> None:
+    """Adds what the metrics of an unfinished epoch, all of them sums, had gathered.
+
+    For the end of the first step after a resume: Keras makes them no earlier than that.
+    """
+    if keras.backend.backend() == "jax":
+        trainer.jax_state_sync()
+    for key, variable in _metrics(trainer).items():
+        variable.assign(variable.numpy() + metrics[key])
+
+
+def _keyed(trainer, more=(), metrics: bool = False) -> dict[str, keras.Variable]:
     # Paths are unique within the model and within the optimizer, not across random generators.
-    return [(f"{i:05d}/{v.path}", v) for i, v in enumerate(_variables(trainer))]
+    gathered = {id(v) for v in trainer.metrics_variables}
+    variables = [*trainer.variables, *trainer.optimizer.variables, *more]
+    variables = list({id(v): v for v in variables if id(v) not in gathered}.values())
+    keyed = {f"{i:05d}/{v.path}": v for i, v in enumerate(variables)}
+    return keyed | (_metrics(trainer) if metrics else {})
 
 
-def _variables(trainer):
-    metrics = {id(v) for v in trainer.metrics_variables}
-    variables = [*trainer.variables, *trainer.optimizer.variables]
-    return list({id(v): v for v in variables if id(v) not in metrics}.values())
+def _metrics(trainer) -> dict[str, keras.Variable]:
+    return {f"metrics/{i:02d}/{v.path}": v for i, v in enumerate(trainer.metrics_variables)}

@@ -1,37 +1,74 @@
 """Training program: `python -m training.train RECIPE [key=value …] --data-dir DATA`.
 
-Everything goes to one run folder; the same command after a crash or kill goes on from the last
-finished epoch and ends with the weights of an uninterrupted run.
+Everything goes to one run folder; the same command after a crash, a kill or a SIGTERM goes on from
+the last state, in the middle of an epoch too, and ends with the weights of an uninterrupted run.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
+import os
 import platform
+import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+from training import machine, strategies
 from training import recipe as recipes
 from training.recipe import Recipe
+from training.strategies import Engine, Options
 
 
 def main(argv: list[str] | None = None) -> int:
+    arguments = parse(argv)
     from zoo.errors import ZooError
 
-    arguments = parse(argv)
     if arguments.list:
-        for name in recipes.names():
-            print(f"{name:36s} {recipes.head(name).splitlines()[0]}")
+        from training import costs
+
+        print(costs.listing(arguments.recipe or "*"))
         return 0
+    from training.loop import Diverged, Stopped
+
+    run = Path(arguments.run or f"runs/{arguments.recipe}")
     try:
         recipe = recipes.override(recipes.find(arguments.recipe), arguments.settings)
-        run = Path(arguments.run or f"runs/{arguments.recipe}")
-        train(recipe, run, arguments.data_dir, name=arguments.recipe, download=arguments.download)
-    except (ZooError, FileNotFoundError) as error:
+        train(
+            recipe,
+            run,
+            arguments.data_dir,
+            name=arguments.recipe,
+            download=arguments.download,
+            options=strategies.options(arguments),
+            minutes=arguments.checkpoint_minutes,
+            tensorboard=arguments.tensorboard,
+        )
+    except (ZooError, OSError) as error:
         print(f"training.train: {error}", file=sys.stderr)
         return 1
+    except Diverged as error:
+        print(
+            f"training.train: {error}. {run / 'diverged.json'} tells which weights grew; the last "
+            "good state is kept. Choose another --run with, e.g., a lower learning_rate.",
+            file=sys.stderr,
+        )
+        return 3
+    except Stopped as error:
+        print(f"training.train: stopped {error}; the same command goes on.", file=sys.stderr)
+        return 128 + 15
+    except Exception as error:
+        if not (strategies.several(arguments) and strategies.gone(error)):
+            raise
+        print(
+            f"training.train: another process of this training has gone ({str(error)[:300]}). "
+            f"Start all of them again with the same commands: they go on from the last state in "
+            f"{run}.",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(75)  # an orderly exit would wait for the one that has gone
     return 0
 
 
@@ -39,10 +76,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("recipe", nargs="?", help="name of a recipe; see --list")
     parser.add_argument("settings", nargs="*", metavar="key=value", help="changes to the recipe")
-    parser.add_argument("--list", action="store_true", help="list the recipes and stop")
+    parser.add_argument("--list", action="store_true", help="list recipes (of a pattern) and stop")
     parser.add_argument("--data-dir", default="data", help="folder of the data sets")
     parser.add_argument("--run", help="run folder (default: runs/RECIPE)")
     parser.add_argument("--download", action="store_true", help="fetch data that is missing")
+    parser.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=15,
+        help="between states within an epoch (default: %(default)s); each epoch ends with one",
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events, too")
+    strategies.add_arguments(parser)
     arguments = parser.parse_intermixed_args(argv)
     if not arguments.list and not arguments.recipe:
         parser.error("name a recipe, or --list")
@@ -50,114 +95,138 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def train(
-    recipe: Recipe, run: Path, data_dir: str, *, name: str = "custom", download: bool = False
+    recipe: Recipe,
+    run: Path,
+    data_dir: str,
+    *,
+    name: str = "custom",
+    download: bool = False,
+    options: Options = Options(),  # noqa: B008 (frozen)
+    minutes: float = 15,
+    tensorboard: bool = False,
 ) -> dict:
     """Trains `recipe` in the folder `run`, or goes on with what is there.
 
     Returns:
-        The measured metrics of the finished checkpoint, `run/checkpoint`.
+        The measured metrics of the finished checkpoint, `run/checkpoint`; {} in all processes of
+        a training but the first.
     """
-    import keras
-
-    from training import state
-    from training.data import read
-    from training.data.pipeline import batches
-
-    describe(recipe, run, name)
-    train_set = read(recipe.data, "train", data_dir, download=download)
-    test_set = read(recipe.data, "test", data_dir, download=download)
-
-    keras.utils.set_random_seed(recipe.seed)
-    previous_policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.dtype)
-    try:
-        trainer = build(recipe, train_set)
-    finally:
-        keras.config.set_dtype_policy(previous_policy)
-    first_epoch, history = state.restore_state(run, trainer)
-    if first_epoch:
-        print(f"Going on after epoch {first_epoch} of {recipe.epochs} in {run}.", flush=True)
-    if first_epoch < recipe.epochs:
-        trainer.fit(
-            batches(
-                train_set,
-                recipe.batch_size,
-                recipe.seed,
-                first_epoch,
-                recipe.epochs,
-                recipe.pipeline,
-            ),
-            steps_per_epoch=len(train_set.y) // recipe.batch_size,
-            shuffle=False,  # the pipeline does, by seed and epoch
-            initial_epoch=first_epoch,
-            epochs=recipe.epochs,
-            callbacks=[*_modulation(recipe), _run_log(run, history, recipe, test_set)],
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
-    from training import finish
-
-    return finish.finish(recipe, run, trainer, train_set, test_set, history)
-
-
-def build(recipe: Recipe, train_set):
-    """The compiled model of a training step: preparation on the device, then the network."""
+    engine = strategies.start(options)
+    strategies.check(engine, recipe)
     import keras
 
     import zoo
-    from training.augment import Prepare
+    from training import finish, loop, state
+    from training.data import read
+    from training.data.pipeline import Batches, Share, evaluation
+    from training.trainer import build, prepare_layer
 
-    how = recipe.preprocess
-    network = zoo.create(
-        recipe.model,
-        input_shape=(*how.size, how.channels),
-        num_classes=len(train_set.labels),
-        activation=None,  # logits: a loss of probabilities loses the gradient of very small ones
-        **recipe.model_args,
+    if engine.chief:
+        describe(recipe, run, name, engine)
+    train_set = read(recipe.data, "train", data_dir, download=download)
+    test_set = read(recipe.data, "test", data_dir, download=download)
+    recipe = dataclasses.replace(recipe, preprocess=preprocessing(recipe, train_set))
+    share = Share(engine.parts, engine.mine, engine.devices)
+    draws = prepare_layer(recipe).draws
+    data = Batches(
+        train_set,
+        recipe.batch_size // recipe.accumulate,
+        recipe.seed,
+        draws,
+        recipe.preprocess if recipe.resized_crop else None,
+        share,
     )
-    image = keras.Input(train_set.x.shape[1:], dtype=str(train_set.x.dtype), name="raw_image")
-    prepare = Prepare(how, recipe.flip, recipe.crop, recipe.seed, name="prepare")
-    trainer = keras.Model(image, network(prepare(image)), name="trainer")
-    trainer.compile(
-        optimizer=zoo.optimizers.SGD(
-            rate(recipe, len(train_set.y) // recipe.batch_size),
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            multipliers=dict(recipe.multipliers),
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        # "auto" would compile with XLA on TensorFlow, long, and for nothing on a CPU.
-        jit_compile=keras.backend.backend() == "jax",
-    )
-    trainer.optimizer.build(trainer.trainable_variables)  # so that a state can be put into it
-    return trainer
+    updates = len(train_set.y) // recipe.batch_size
 
-
-def rate(recipe: Recipe, steps_per_epoch: int):
-    """Learning rate as a function of the step."""
-    import keras
-
-    steps = recipe.epochs * steps_per_epoch
-    schedules = keras.optimizers.schedules
-    if recipe.schedule == "cosine":
-        warmup = recipe.warmup_epochs * steps_per_epoch
-        return schedules.CosineDecay(
-            0.0 if warmup else recipe.learning_rate,
-            max(steps - warmup, 1),
-            warmup_target=recipe.learning_rate if warmup else None,
-            warmup_steps=warmup,
+    keras.utils.set_random_seed(recipe.seed)
+    raw = "uint8" if recipe.resized_crop else str(getattr(train_set.x, "dtype", "uint8"))
+    trainer = build(recipe, len(train_set.labels), raw, updates, engine)
+    callbacks: list = []
+    average = None
+    if recipe.modulation_steps:
+        callbacks.append(zoo.callbacks.ModulationCallback(recipe.modulation_steps))
+    if recipe.average:
+        # Called after every pass, of which an update may take several.
+        average = zoo.callbacks.WeightAverage(
+            recipe.average ** (1 / recipe.accumulate), every=recipe.accumulate, apply_at_end=False
         )
-    if recipe.schedule == "steps":
-        r = recipe.learning_rate
-        return schedules.PiecewiseConstantDecay([steps // 2, steps * 3 // 4], [r, r / 10, r / 100])
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
+        average.set_model(trainer)
+        callbacks.append(average)
+    position, metrics = state.restore_state(run, trainer, average.variables if average else [])
+    if not engine.agree(position.epoch * 10**6 + position.step):
+        raise zoo.errors.ZooError(
+            f"The processes find different states in {run}. It must be one folder for all of them."
+        )
+    if engine.chief:
+        print(f"{engine.devices} device(s), {engine.processes} process(es): {machine.device()}")
+        print(f"Input pipeline alone: {data.images_per_second():,.0f} images/s", flush=True)
+        if position.epoch or position.step:
+            where = f"epoch {position.epoch}" + (f", step {position.step}" * bool(position.step))
+            print(f"Going on after {where} of {recipe.epochs} epochs in {run}.", flush=True)
+
+    def validate(epoch: int) -> dict:
+        every = recipe.validate_every
+        if not every or (epoch % every and epoch != recipe.epochs):
+            return {}
+        batches, steps = evaluation(test_set, recipe.preprocess, draws, share, 500, recipe.pipeline)
+        with average.swap() if average else contextlib.nullcontext():
+            figures = trainer.evaluate(
+                engine.distribute(batches), steps=steps, verbose=0, return_dict=True
+            )
+        del figures["loss"]  # with regularizers, and the filled-up images counted
+        if engine.chief:
+            print(f"  test: {figures}", flush=True)
+        return figures
+
+    history = loop.train(
+        trainer,
+        run,
+        position,
+        metrics,
+        epochs=recipe.epochs,
+        steps=updates * recipe.accumulate,
+        data=lambda epoch, first: engine.distribute(data.epoch(epoch, first, recipe.pipeline)),
+        validate=validate,
+        batch_size=data.size,
+        callbacks=callbacks,
+        average=average,
+        chief=engine.chief,
+        minutes=minutes,
+        tensorboard=tensorboard,
+    )
+    if average:
+        average.apply()
+    strategies.end(engine)
+    if not engine.chief:
+        return {}
+    return finish.finish(recipe, run, trainer, train_set, test_set, history)
+
+
+def preprocessing(recipe: Recipe, train_set):
+    """The recipe's `Preprocess`, with the statistics of each pixel where it asks for them."""
+    import numpy as np
+
     from zoo.errors import ZooError
 
-    raise ZooError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")
+    how = recipe.preprocess
+    if isinstance(train_set.x, np.ndarray) and train_set.x.shape[1:3] != tuple(how.size):
+        raise ZooError(
+            f"The pictures of {recipe.data} have {train_set.x.shape[1:3]} pixels, the model takes "
+            f"{tuple(how.size)}."
+        )
+    if not recipe.per_pixel:
+        return how
+    from training.data.statistics import per_pixel
+
+    mean, std = per_pixel(train_set)
+    return dataclasses.replace(
+        how,
+        mean=tuple((mean * how.scale).ravel().tolist()),
+        std=tuple((std * how.scale).ravel().tolist()),
+    )
 
 
-def describe(recipe: Recipe, run: Path, name: str) -> None:
+def describe(recipe: Recipe, run: Path, name: str, engine: Engine) -> None:
     """Writes `run.json`: what runs here. A folder of another recipe is refused."""
     import keras
     import numpy as np
@@ -174,7 +243,11 @@ def describe(recipe: Recipe, run: Path, name: str) -> None:
         "backend": keras.backend.backend(),
         "versions": {"python": platform.python_version(), "keras": keras.__version__}
         | {"numpy": np.__version__},
-        "device": _device(),
+        "device": machine.device(),
+        "devices": engine.devices,
+        "processes": engine.processes,
+        "strategy": engine.name,
+        "command": shlex.join([f"KERAS_BACKEND={keras.backend.backend()}", *sys.orig_argv]),
     }
     path = run / "run.json"
     if path.exists():
@@ -197,47 +270,7 @@ def _defaults() -> dict:
     fields = dataclasses.fields(Recipe)
     given = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
     made = {f.name: f.default_factory() for f in fields if callable(f.default_factory)}
-    return given | made
-
-
-def _modulation(recipe: Recipe) -> list:
-    if not recipe.modulation_steps:
-        return []
-    import zoo
-
-    return [zoo.callbacks.ModulationCallback(recipe.modulation_steps)]
-
-
-def _run_log(run: Path, history: list[dict], recipe: Recipe, test_set):
-    """Callback: after each epoch, validation when due, the log, then the state."""
-    import keras
-
-    from training import state
-    from training.log import write_log
-
-    class RunLog(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            self.began = time.perf_counter()
-
-        def on_epoch_end(self, epoch, logs=None):
-            seconds = time.perf_counter() - self.began
-            row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
-            row |= {"seconds": round(seconds, 2)}
-            row |= {key: float(value) for key, value in (logs or {}).items()}
-            row["images_per_second"] = round(self.params["steps"] * recipe.batch_size / seconds)
-            if recipe.validate_every and (
-                (epoch + 1) % recipe.validate_every == 0 or epoch + 1 == recipe.epochs
-            ):
-                measured = self.model.evaluate(
-                    test_set.x, test_set.y, batch_size=500, verbose=0, return_dict=True
-                )
-                row |= {f"test_{key}": float(value) for key, value in measured.items()}
-                print(f"  test: {measured}", flush=True)
-            history.append(row)
-            write_log(run, history)
-            state.save_state(run, self.model, epoch + 1, history)
-
-    return RunLog()
+    return json.loads(json.dumps(given | made))
 
 
 def _commit() -> str:
@@ -249,12 +282,6 @@ def _commit() -> str:
         check=False,
     )
     return result.stdout.strip() or "unknown"
-
-
-def _device() -> str:
-    import os
-
-    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
 
 
 if __name__ == "__main__":

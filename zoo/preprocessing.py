@@ -1,5 +1,7 @@
 """From pictures to what a model takes: the one place for resize, crop and scaling."""
 
+import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +25,8 @@ class Preprocess:
             `size`.
         interpolation: "bilinear", "bicubic", "lanczos" or "nearest", with antialiasing.
         scale, mean, std: y = (x * scale - mean) / std for x in 0..255; mean and std have one
-            entry per channel.
+            entry per channel each, or one per pixel and channel: height * width * channels, in
+            the order of rows, columns, channels.
     """
 
     size: tuple[int, int]
@@ -36,21 +39,27 @@ class Preprocess:
 
     def __post_init__(self):
         """Raises a `ZooError` for what no picture could be prepared by."""
+        size = len(self.size) == 2 and min(self.size) >= 1
+        lengths = {self.channels, math.prod(self.size) * self.channels}
+        each = f"per channel ({self.channels}) or per pixel and channel ({max(lengths)})"
         allowed = {
-            "size": ("two positive integers", len(self.size) == 2 and min(self.size) >= 1),
+            "size": ("two positive integers", size),
             "channels": ("1 or 3", self.channels in (1, 3)),
             "resize": ("a positive integer", self.resize >= 1),
             "interpolation": (f"one of {INTERPOLATIONS}", self.interpolation in INTERPOLATIONS),
-            "mean": ("one number per channel", len(self.mean) == self.channels),
+            "mean": (f"one number {each}", len(self.mean) in lengths),
             "std": (
-                "one positive number per channel",
-                len(self.std) == self.channels and min(self.std) > 0,
+                f"one positive number {each}",
+                len(self.std) in lengths and min(self.std, default=0) > 0,
             ),
         }
         for name, (what, right) in allowed.items():
             if not right:
+                received = getattr(self, name)
+                count = f" ({len(received)} numbers)" if name in ("mean", "std") else ""
                 raise ZooError(
-                    f"Preprocess: {name} must be {what}. Received: {name}={getattr(self, name)!r}"
+                    f"Preprocess: {name} must be {what}. "
+                    f"Received: {name}={reprlib.repr(received)}{count}"
                 )
 
 
@@ -127,16 +136,34 @@ def preprocess(model: Any, images: Any) -> np.ndarray:
 
 
 def normalize(images, how: Preprocess):
-    """(…, channels) on the scale 0..255 -> what the model takes, float32; arrays or tensors."""
+    """(…, channels) on the scale 0..255 -> what the model takes, float32; arrays or tensors.
+
+    Raises:
+        ZooError: mean or std are given per pixel, and the images have not the model's size.
+    """
     import keras
 
-    mean, std = np.asarray(how.mean, "float32"), np.asarray(how.std, "float32")
+    mean, std = (_statistics(values, images, how) for values in (how.mean, how.std))
     if isinstance(images, np.ndarray):
         images = images.astype("float32", copy=False)
     elif keras.ops.is_tensor(images):
         images = keras.ops.cast(images, "float32")
         mean, std = keras.ops.convert_to_tensor(mean), keras.ops.convert_to_tensor(std)
     return (images * how.scale - mean) / std
+
+
+def _statistics(values: tuple[float, ...], images, how: Preprocess) -> np.ndarray:
+    """(channels,), or (height, width, channels) where there is one number for every pixel."""
+    array = np.asarray(values, "float32")
+    if len(values) == how.channels:
+        return array
+    wanted, shape = (*how.size, how.channels), tuple(images.shape)
+    if len(shape) < 3 or any(n not in (None, m) for n, m in zip(shape[-3:], wanted, strict=True)):
+        raise ZooError(
+            f"Mean and deviation of each pixel need images of shape (…, {str(wanted)[1:-1]}). "
+            f"Received: {shape}"
+        )
+    return array.reshape(wanted)
 
 
 def how_of(model: Any) -> Preprocess:

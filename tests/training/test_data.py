@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import http.server
 import io
-import lzma
 import os
 import re
 import subprocess
@@ -16,78 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from fake_sets import WRITERS, content, mosaic, png, put_row, random_images, write_usps
 
-from training.data import DATASETS, Content, cifar10, coil20, files, names, prepared, read, usps
+from training.data import DATASETS, cifar10, coil20, files, names, read, usps
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-# Small fake sets -------------------------------------------------------------------------------
-
-
-def random_images(shape, high=256, dtype=np.uint8):
-    return np.random.default_rng(0).integers(0, high, shape).astype(dtype)
-
-
-def mosaic(x, columns):
-    """The inverse of `files.grid`, by a loop: tiles (N, H, W[, C]) on rows of `columns`."""
-    rows = [np.concatenate(list(x[i : i + columns]), 1) for i in range(0, len(x), columns)]
-    return np.concatenate(rows, 0)
-
-
-def png(x):
-    buffer = io.BytesIO()
-    Image.fromarray(x).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def content(x, y):
-    y = np.asarray(y, np.uint8)
-    return Content(len(x), files.sha256(x), files.sha256(y), files.unordered_sha256(x, y))
-
-
-def put_row(monkeypatch, name, sizes, content, **changes):
-    row = dataclasses.replace(DATASETS[name], sizes=sizes, content=content, **changes)
-    monkeypatch.setitem(DATASETS, name, row)
-
-
-def write_cifar10(folder):
-    """Two train sheets and a test sheet of 2 x 3 tiles; images and labels by split."""
-    folder.mkdir(parents=True)
-    x = random_images((18, 32, 32, 3))
-    y = (np.arange(18) % 10).astype(np.uint8)
-    for name, part in [("train_00", x[:6]), ("train_01", x[6:12]), ("test_00", x[12:])]:
-        Image.fromarray(mosaic(part, 3)).save(folder / f"{name}.webp", lossless=True)
-    np.savez(folder / "labels.npz", y_train=y[:12], y_test=y[12:], classes=np.array(cifar10.LABELS))
-    return {"train": (x[:12], y[:12]), "test": (x[12:], y[12:])}
-
-
-def write_usps(folder):
-    folder.mkdir(parents=True)
-    x, y = random_images((7, 16, 16), 2001, np.uint16), np.arange(7, dtype=np.uint8)
-    np.savez(folder / "usps.npz", x_train=x[:4], y_train=y[:4], x_test=x[4:], y_test=y[4:])
-    return {"train": (x[:4], y[:4]), "test": (x[4:], y[4:])}
-
-
-def write_mnist(folder):
-    folder.mkdir(parents=True)
-    x, y = random_images((7, 28, 28)), np.arange(7, dtype=np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, x_train=x[:4], y_train=y[:4], x_test=x[4:], y_test=y[4:])
-    (folder / "mnist.npz.xz").write_bytes(lzma.compress(buffer.getvalue()))
-    return {"train": (x[:4], y[:4]), "test": (x[4:], y[4:])}
-
-
-def write_coil20(folder):
-    """Two objects of 72 views."""
-    folder.mkdir(parents=True)
-    x, y = random_images((144, 128, 128)), np.repeat(np.arange(2, dtype=np.uint8), 72)
-    (folder / "coil20.png").write_bytes(png(mosaic(x, 72)))
-    return {"all": (x, y)}
-
-
-WRITERS = dict(zip(names(), (write_cifar10, write_mnist, write_usps, write_coil20), strict=True))
 
 
 @pytest.fixture
@@ -110,15 +42,23 @@ def fake(tmp_path, monkeypatch):
 
 
 def test_table():
-    assert names() == list(DATASETS) == ["cifar10", "mnist", "usps", "coil20"]
-    assert [len(row.labels) for row in DATASETS.values()] == [10, 10, 10, 20]
+    assert names() == list(DATASETS)
+    assert {name: len(row.labels) for name, row in DATASETS.items()} == {
+        "cifar10": 10,
+        "cifar100": 0,  # its files name them
+        "mnist": 10,
+        "usps": 10,
+        "coil20": 20,
+        "imagenet2012": 0,
+    }
     for row in DATASETS.values():
         assert set(row.sizes) == {"train", "test"}
         assert sum(row.sizes.values()) == sum(part.size for part in row.content.values())
         assert set(row.urls) in (set(), set(row.content))
         for part in row.content.values():
-            hashes = [part.x_sha256, part.y_sha256, part.unordered_sha256 or "0" * 64]
+            hashes = {part.x_sha256, part.y_sha256, part.unordered_sha256} - {None}
             assert all(re.fullmatch("[0-9a-f]{64}", h) for h in hashes)
+            assert (part.x_sha256 is None) == (part.y_sha256 is None) == (row.repacked is None)
 
 
 # Repacked files ----------------------------------------------------------------------------------
@@ -311,103 +251,6 @@ def test_bad_download_leaves_nothing(server, tmp_path, monkeypatch, fault):
     assert [p.name for p in (tmp_path / "data").rglob("*")] == ["usps"]
 
 
-# tensorflow-datasets -----------------------------------------------------------------------------
-
-
-def write_tfds(data_dir, name, version, parts, with_id):
-    """A prepared folder, written by tensorflow-datasets; it stores the examples shuffled."""
-    pytest.importorskip("tensorflow")
-    tfds = pytest.importorskip("tensorflow_datasets")
-    (x, _) = next(iter(parts.values()))
-    features = {
-        "image": tfds.features.Image(shape=x.shape[1:] if x.ndim == 4 else (*x.shape[1:], 1)),
-        "label": tfds.features.ClassLabel(num_classes=10),
-    }
-    if with_id:
-        features["id"] = tfds.features.Text()
-
-    def examples(split, x, y):
-        for i, (image, label) in enumerate(zip(x, y, strict=True)):
-            example = {"image": image.reshape(*image.shape[:2], -1), "label": int(label)}
-            yield i, example | ({"id": f"{split}_{i:05d}"} if with_id else {})
-
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name=name,
-        version=version,
-        features=tfds.features.FeaturesDict(features),
-        split_datasets={split: list(examples(split, *part)) for split, part in parts.items()},
-        data_dir=data_dir,
-    )
-
-
-@pytest.mark.parametrize("own_folder", [False, True])
-def test_prepared_cifar10_in_official_order(tmp_path, monkeypatch, own_folder):
-    parts = write_cifar10(tmp_path / "elsewhere")
-    write_tfds(tmp_path, "cifar10", "3.0.2", parts, with_id=True)
-    known = {split: content(x, y) for split, (x, y) in parts.items()}
-    put_row(monkeypatch, "cifar10", {"train": 12, "test": 6}, known)
-    for split, (x, y) in parts.items():
-        images = read("cifar10", split, tmp_path / "cifar10" if own_folder else tmp_path)
-        assert (images.x.dtype, images.y.dtype) == (np.uint8, np.int64)
-        assert np.array_equal(images.x, x)
-        assert np.array_equal(images.y, y)
-
-
-def test_mnist_by_tfds(tmp_path, monkeypatch):
-    tfds = pytest.importorskip("tensorflow_datasets")
-    parts = write_mnist(tmp_path / "elsewhere")
-    known = {split: content(x, y) for split, (x, y) in parts.items()}
-    put_row(monkeypatch, "mnist", {"train": 4, "test": 3}, known)
-    data_dir = tmp_path / "data"
-
-    class Builder:
-        def __init__(self, name, data_dir):
-            self.name, self.root = name, Path(data_dir)
-            self.data_dir = str(self.root / name / "3.0.1")
-
-        def download_and_prepare(self):
-            write_tfds(self.root, self.name, "3.0.1", parts, with_id=False)
-
-    monkeypatch.setattr(tfds, "builder", Builder)
-    with pytest.raises(FileNotFoundError):
-        read("mnist", "train", data_dir)
-    for download in (True, False):
-        for split, (x, y) in parts.items():
-            images = read("mnist", split, data_dir, download=download)
-            assert images.x.shape == (len(x), 28, 28, 1)
-            order = np.argsort(images.y)  # the labels are distinct here
-            assert np.array_equal(images.x[order, ..., 0], x)
-            assert np.array_equal(images.y[order], y)
-
-    wrong = dataclasses.replace(known["train"], unordered_sha256="0" * 64)
-    put_row(monkeypatch, "mnist", {"train": 4}, {"train": wrong})
-    with pytest.raises(ValueError, match=re.escape(str(data_dir / "mnist" / "3.0.1"))):
-        read("mnist", "train", data_dir)
-
-    for record in (data_dir / "mnist" / "3.0.1").glob("*train*.tfrecord*"):
-        record.write_bytes(record.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="cannot be decoded"):
-        read("mnist", "train", data_dir)
-
-
-def test_prepared_folder_of_the_newest_version(tmp_path):
-    for version, name in [("3.0.9", "mnist"), ("3.0.10", "mnist"), ("3.1.0", "cifar10")]:
-        (tmp_path / version).mkdir()
-        (tmp_path / version / "dataset_info.json").write_text(f'{{"name": "{name}"}}')
-    (tmp_path / "4.0.0.incompleteABC").mkdir()
-    (tmp_path / "4.0.0.incompleteABC" / "dataset_info.json").write_text('{"name": "mnist"}')
-    assert prepared.find(tmp_path, "mnist") == tmp_path / "3.0.10"
-    assert prepared.find(tmp_path / "absent", "mnist") is None
-
-
-def test_prepared_folder_without_tensorflow(tmp_path, monkeypatch):
-    (tmp_path / "mnist" / "3.0.1").mkdir(parents=True)
-    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").write_text('{"name": "mnist"}')
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(ImportError, match="or use the repacked folder"):
-        read("mnist", "train", tmp_path)
-
-
 # Errors ------------------------------------------------------------------------------------------
 
 
@@ -470,7 +313,7 @@ def test_missing_sheet_labels_and_other_content(fake, tmp_path, monkeypatch):
 # The real sets -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", WRITERS)
 def test_real_sets(shared_data, name):
     """Sizes and hashes are checked by `read` itself."""
     row = DATASETS[name]

@@ -1,20 +1,26 @@
 import csv
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import toy
+from helpers import array
 from safetensors.numpy import load_file
 
 import zoo
 from training import evaluate, publish_checkpoint, train
-from training.state import restore_state, save_state, states
+from training.diverged import report
+from training.state import Position, restore_state, save_state, states
+from training.strategies import Engine
+from training.trainer import build
 from zoo.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
@@ -25,28 +31,42 @@ def toy_data(monkeypatch):
     monkeypatch.setattr("training.data.read", lambda name, split, *_, **__: toy.images(split))
 
 
-def start(run: Path, before: str = "", epochs: int = 4) -> subprocess.Popen:
-    """The toy training in a fresh process."""
-    code = (
-        f"import dataclasses, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "import toy; toy.use_toy_data()\n"
-        f"{before}\n"
-        "from pathlib import Path; from training.train import train\n"
-        f"train(dataclasses.replace(toy.RECIPE, epochs={epochs}), Path(sys.argv[1]), '')\n"
-    )
+def start(run: Path, *arguments: str, call: str = "", name: str = "toy") -> subprocess.Popen:
+    """The training program on a toy set in a fresh process; `call` is one of `toy`."""
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", code, str(run)],
+        [sys.executable, "-u", ROOT / "tests/training/toy.py", name, *arguments, "--run", str(run)],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()}
+        | ({"ZOO_TEST": call} if call else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def finish(process: subprocess.Popen) -> None:
-    output = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, output
+def output_of(process: subprocess.Popen) -> str:
+    """All that it prints from now on; one that hangs is killed."""
+    watch = threading.Timer(300, process.kill)
+    watch.start()
+    output = process.stdout.read()
+    process.wait()
+    watch.cancel()
+    return output
+
+
+def finish(process: subprocess.Popen, code: int = 0) -> str:
+    output = output_of(process)
+    assert process.returncode == code, output
+    return output
+
+
+def signal_at(line: str, process: subprocess.Popen, number: int) -> str:
+    """Sends a signal when the program prints a line that begins so; returns the output after."""
+    for printed in process.stdout:
+        if printed.startswith(line):
+            process.send_signal(number)
+            break
+    return output_of(process)
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +77,13 @@ def uninterrupted(tmp_path_factory) -> Path:
 
 
 def final_state(run: Path) -> dict:
-    assert states(run)[0].name == "state-00004.safetensors"
-    return load_file(states(run)[0])
+    newest = states(run)[0]
+    assert newest.name.endswith("-0000000.safetensors")
+    return load_file(newest)
 
 
 def assert_same_training(run: Path, other: Path) -> None:
-    """Every weight, momentum, random state and step count, and the checkpoint, bit for bit."""
+    """Every weight, momentum, average and step count, the log and the checkpoint, bit for bit."""
     ours, theirs = final_state(run), final_state(other)
     assert ours.keys() == theirs.keys()
     for key in ours:
@@ -70,15 +91,25 @@ def assert_same_training(run: Path, other: Path) -> None:
     a, b = (load_file(r / "checkpoint" / "model.safetensors") for r in (run, other))
     for key in a:
         np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+    a, b = (json.loads((r / "log.json").read_text()) for r in (run, other))
+    clock = ("seconds", "images_per_second")
+    assert [{k: v for k, v in row.items() if k not in clock} for row in a] == [
+        {k: v for k, v in row.items() if k not in clock} for row in b
+    ]
+
+
+def test_stopped_by_sigterm_and_started_again(uninterrupted, tmp_path):
+    process = start(tmp_path)
+    output = signal_at("Epoch 3/", process, signal.SIGTERM)
+    assert process.returncode == 128 + signal.SIGTERM, output
+    assert "the same command goes on" in output
+    finish(start(tmp_path))
+    assert_same_training(tmp_path, uninterrupted)
 
 
 def test_killed_in_an_epoch_and_started_again(uninterrupted, tmp_path):
-    process = start(tmp_path)
-    for line in process.stdout:
-        if line.startswith("Epoch 3/"):
-            process.send_signal(signal.SIGKILL)
-            break
-    process.communicate()
+    process = start(tmp_path, "--checkpoint-minutes", "0")
+    signal_at("Epoch 3/", process, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     finish(start(tmp_path))
     assert_same_training(tmp_path, uninterrupted)
@@ -87,23 +118,103 @@ def test_killed_in_an_epoch_and_started_again(uninterrupted, tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="the same code as on the others")
+def test_killed_twenty_times_at_random_moments(tmp_path):
+    from kills import EPOCHS
+
+    script = ROOT / "tests/training/kills.py"
+    result = subprocess.run(
+        [sys.executable, script, tmp_path / "killed", "20"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": keras.backend.backend()},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.stdout.endswith("killed 20 times, then ended with 0\n"), result.stdout[-3000:]
+    finish(start(tmp_path / "whole", f"epochs={EPOCHS}"))
+    assert_same_training(tmp_path / "killed", tmp_path / "whole")
+
+
 def test_killed_while_writing_a_state_and_started_again(uninterrupted, tmp_path):
-    process = start(tmp_path, before="toy.die_while_writing_state(3)")
-    process.communicate()
+    process = start(tmp_path, call="die_while_writing_state 3")
+    output_of(process)
     assert process.returncode == -signal.SIGKILL
-    assert states(tmp_path)[0].name == "state-00002.safetensors"
-    finish(start(tmp_path))
-    assert_same_training(tmp_path, uninterrupted)
-
-
-def test_a_corrupt_state_costs_one_epoch(uninterrupted, tmp_path):
-    process = start(tmp_path, before="toy.die_while_writing_state(4)")
-    process.communicate()
     newest = states(tmp_path)[0]
-    assert newest.name == "state-00003.safetensors"
+    assert newest.name == "state-00002-0000000.safetensors"
+    # And what was written last is damaged, too: the state before it is there.
     newest.write_bytes(newest.read_bytes()[:5000])
-    finish(start(tmp_path))
+    output = finish(start(tmp_path))
+    assert "Going on after epoch 1 of 4" in output
     assert_same_training(tmp_path, uninterrupted)
+
+
+def test_a_full_disk_loses_nothing_older(uninterrupted, tmp_path):
+    output = finish(start(tmp_path, call="fill_the_disk_at 2"))
+    assert output.count("Could not write the state") == 1
+    assert [path.name[:11] for path in states(tmp_path)] == ["state-00004", "state-00003"]
+    assert not list(tmp_path.glob(".*partial"))
+    assert_same_training(tmp_path, uninterrupted)
+
+
+def test_a_disk_that_stays_full(tmp_path):
+    output = finish(start(tmp_path, call="fill_the_disk_from 3"), code=1)
+    assert "the last state could not be written" in output
+    assert [path.name[:11] for path in states(tmp_path)] == ["state-00002", "state-00001"]
+    assert not (tmp_path / "checkpoint").exists()
+    assert "Going on after epoch 2 of 4" in finish(start(tmp_path))
+
+
+def test_an_unwritable_folder(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    assert "Not a directory" in finish(start(tmp_path / "file" / "run"), code=1)
+
+
+def test_divergence_stops_with_a_report(tmp_path):
+    output = finish(start(tmp_path, "learning_rate=1e30", "model_args.norm='none'"), code=3)
+    assert "diverged.json" in output
+    told = json.loads((tmp_path / "diverged.json").read_text())
+    assert "the loss is" in told["what"]
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_report_of_divergence_goes_back_to_the_last_good_state(tmp_path):
+    trainer = network()
+    save_state(tmp_path, trainer, Position(2, 7, 1.0, []))
+    kernel = trainer.get_layer("maxnorm_mlp3").get_layer("hidden2_dense").kernel
+    good = array(kernel)
+    kernel.assign(np.where(np.eye(*good.shape) == 1, np.nan, good))
+    told = report(tmp_path, trainer, "the loss is nan")
+    assert told["good"] == {"epoch": 2, "step": 7}
+    first, second = told["variables"][:2]
+    assert (first["path"], first["not_finite"]) == (kernel.path, min(good.shape))
+    assert second["not_finite"] == 0
+    assert first["good_norm"] == pytest.approx(np.linalg.norm(good), rel=1e-5)
+    np.testing.assert_array_equal(array(kernel), good)
+
+
+def network(**settings) -> keras.Model:
+    return build(dataclasses.replace(toy.RECIPE, **settings), 3, "uint8", 5, Engine())
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 0.1])
+def test_accumulation_is_the_whole_batch(clip_norm):
+    """Two passes of 8 images make the update that one of 16 makes, where nothing looks at the
+    batch."""
+    options = {"model_args": {"units": 24, "norm": "none"}, "clip_norm": clip_norm, "crop": 0}
+    options |= {"schedule": "steps", "epochs": 2, "flip": False}
+    data = toy.images()
+    kernels = []
+    for accumulate in (1, 2):
+        keras.utils.set_random_seed(0)
+        trainer = network(accumulate=accumulate, **options)
+        trainer.fit(
+            {"image": data.x[:80]}, data.y[:80], batch_size=16 // accumulate, shuffle=False,
+            epochs=2, verbose=0,
+        )  # fmt: skip
+        kernels.append([array(v) for v in trainer.trainable_variables])
+    for one, two in zip(*kernels, strict=True):
+        np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-6)
 
 
 def test_run_to_published_checkpoint(toy_data, uninterrupted, tmp_path, monkeypatch, capsys):
@@ -157,9 +268,8 @@ def test_a_run_folder_of_other_settings_is_refused(uninterrupted, capsys, toy_da
 
 
 def test_a_state_of_another_net_is_refused_before_anything_is_loaded(tmp_path):
-    images = toy.images()
-    save_state(tmp_path, train.build(toy.RECIPE, images), 1, [])
-    other = train.build(train.recipes.override(toy.RECIPE, ["model_args.units=20"]), images)
+    save_state(tmp_path, network(), Position(1))
+    other = network(model_args={"units": 20})
     before = [v.numpy() for v in other.variables]
     with pytest.raises(ZooError, match="belongs to another training: it differs in"):
         restore_state(tmp_path, other)
@@ -174,7 +284,7 @@ def test_an_unfinished_run_is_not_published(tmp_path):
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="about the other backends")
 def test_trains_where_tensorflow_is_not_installed(tmp_path):
-    finish(start(tmp_path, before="sys.modules['tensorflow'] = None", epochs=1))
+    finish(start(tmp_path, "epochs=1", call="without tensorflow"))
 
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "float32"])

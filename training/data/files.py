@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def decoding(path: Path) -> Iterator[None]:
+def decoding(path: Path | str) -> Iterator[None]:
     """Turn whatever a decoder raises about `path` into one ZooError that names the file."""
     try:
         yield
-    except (FileNotFoundError, PermissionError, MemoryError):
+    except (FileNotFoundError, ImportError, MemoryError, PermissionError, ZooError):
         raise
     except Exception as error:  # each decoder has its own kinds
         raise ZooError(

@@ -1,84 +1,192 @@
-"""Batches of an in-memory image set, in an order that depends on the seed and the epoch alone.
+"""Batches as functions of seed, epoch and step: the same for any backend, on any number of
+devices and hosts, and after a resume in the middle of an epoch.
 
-Two pipelines with the same contract: `memory` (NumPy; any backend, no TensorFlow needed) and
-`tfdata`. Both give raw pixels; `training.augment.Prepare` does the rest on the device.
+Two ways to feed them: `memory` (a PyDataset; any backend, no TensorFlow needed) and `tfdata`.
+Both give raw pixels and uniform random numbers; `training.augment.Prepare` does the rest on the
+device.
 """
+
+import dataclasses
+import time
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+import zoo
 from training.data import Images
 from zoo.errors import ZooError
+from zoo.preprocessing import Preprocess
 
 
-class MemoryBatches(keras.utils.PyDataset):
-    """Shuffled batches (uint8 or float images, labels); a last partial batch is left out.
+@dataclass(frozen=True)
+class Share:
+    """The parts of every batch that this process computes.
 
-    The permutation of an epoch is a function of (seed, epoch), so a resumed run sees the batches
-    that an uninterrupted one would have seen.
+    Attributes:
+        parts: into how many equal parts the batch is cut.
+        mine: the numbers of the parts of this process, each a batch to its engine.
+        devices: how many devices compute on the parts; batches are multiples of it.
     """
 
-    def __init__(self, images: Images, batch_size: int, seed: int, first_epoch: int = 0):
-        super().__init__()
-        self.images, self.batch_size, self.seed = images, batch_size, seed
-        self.epoch = first_epoch
-        self._shuffle()
+    parts: int = 1
+    mine: tuple[int, ...] = (0,)
+    devices: int = 1
 
-    def _shuffle(self):
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images.y))
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of a training, cut for one process.
+
+    An epoch is a random permutation of the set by (seed, epoch); what does not fill a batch at its
+    end is left out, other images each time.
+
+    Attributes:
+        images: the training set.
+        size: images in a batch, over all processes.
+        seed: of order and augmentation.
+        draws: random numbers that `Prepare` takes for an image.
+        how: for images that are cut at random from larger pictures, else None.
+        share: the parts of this process.
+    """
+
+    images: Images
+    size: int
+    seed: int
+    draws: int = 0
+    how: Preprocess | None = None
+    share: Share = Share()
+
+    def __post_init__(self):
+        if len(self.images.y) < self.size:
+            raise ZooError(
+                f"A batch of {self.size} is more than the {len(self.images.y)} training images."
+            )
+        if self.size % self.share.parts:
+            raise ZooError(
+                f"A batch of {self.size} images cannot be cut into {self.share.parts} equal parts. "
+                "Choose a batch_size that is a multiple of it (times accumulate)."
+            )
 
     def __len__(self):
-        return len(self.images.y) // self.batch_size
+        return len(self.images.y) // self.size
 
-    def __getitem__(self, step):
-        index = self.order[step * self.batch_size : (step + 1) * self.batch_size]
-        return self.images.x[index], self.images.y[index]
+    def order(self, epoch: int) -> np.ndarray:
+        """The permutation of an epoch."""
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.images.y))
 
-    def on_epoch_end(self):
-        self.epoch += 1
-        self._shuffle()
+    def batch(self, order: np.ndarray, epoch: int, step: int, part: int) -> tuple[dict, np.ndarray]:
+        """({"image": …, "draws": …}, labels) of one part of a batch."""
+        length = self.size // self.share.parts
+        rows = slice(part * length, (part + 1) * length)
+        index = order[step * self.size : (step + 1) * self.size][rows]
+        cut = self.images.x.DRAWS if self.how else 0
+        rng = np.random.default_rng([self.seed, epoch, step])
+        draws = rng.random((self.size, cut + self.draws), "float32")[rows]
+        if self.how:
+            pixels = self.images.x.resized_crops(index, draws[:, :cut], self.how.size)
+        else:
+            pixels = self.images.x[index]
+        inputs = {"image": pixels}
+        if self.draws:
+            inputs["draws"] = draws[:, cut:]
+        return inputs, self.images.y[index]
+
+    def epoch(self, epoch: int, first: int, kind: str):
+        """What `fit` takes for the steps from `first` on of one epoch, by the way called `kind`."""
+        order = self.order(epoch)
+
+        def item(i: int):
+            step, turn = divmod(i, len(self.share.mine))
+            return self.batch(order, epoch, first + step, self.share.mine[turn])
+
+        return feed(item, (len(self) - first) * len(self.share.mine), kind)
+
+    def images_per_second(self, seconds: float = 0.5) -> float:
+        """What this process can read alone, measured over so many seconds."""
+        order, count, began = self.order(0), 0, time.perf_counter()
+        while time.perf_counter() - began < seconds:
+            count += len(self.batch(order, 0, count % len(self), self.share.mine[0])[1])
+        return count / (time.perf_counter() - began)
 
 
-def tfdata_batches(images: Images, batch_size: int, seed: int, first_epoch: int, epochs: int):
-    """The same as one tf.data.Dataset over all epochs; use with `steps_per_epoch`.
+def evaluation(images: Images, how: Preprocess, draws: int, share: Share, size: int, kind: str):
+    """What `evaluate` takes for a whole set, and its number of steps.
 
-    Batches are read by index as they are needed, ahead of the training step: `images` may hold
-    memory-mapped arrays (`np.load(…, mmap_mode="r")`) of sets that are larger than the memory.
+    The last batch is filled up with images of weight 0, so that all have one shape and any number
+    of devices can share them.
     """
-    import tensorflow as tf
+    size = -(-min(size, len(images.y)) // share.devices) * share.devices
+    length = size // share.parts
 
-    n = len(images.y)
-    x, y = images.x, images.y
+    def item(i: int):
+        step, turn = divmod(i, len(share.mine))
+        first = step * size + share.mine[turn] * length
+        index = np.arange(first, first + length)
+        known = index < len(images.y)
+        index = np.where(known, index, 0)
+        inputs = {"image": centred(images.x, index, how)}
+        if draws:
+            inputs["draws"] = np.zeros((length, draws), "float32")
+        return inputs, images.y[index], known.astype("float32")
 
-    def batch(epoch, step):
-        position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        # A stateless pseudo-random permutation of 0..n-1.
-        index = tf.random.experimental.index_shuffle(
-            position, seed=tf.stack([tf.constant(seed, tf.int64), epoch]), max_index=n - 1
-        )
-        pictures, labels = tf.numpy_function(
-            lambda i: (x[i], y[i]), [index], (x.dtype, y.dtype), stateful=False
-        )
-        pictures.set_shape((batch_size, *x.shape[1:]))
-        labels.set_shape((batch_size,))
-        return pictures, labels
-
-    def epoch_batches(epoch):
-        return tf.data.Dataset.range(n // batch_size).map(
-            lambda step: batch(epoch, step), num_parallel_calls=2, deterministic=True
-        )
-
-    return tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches).prefetch(2)
+    steps = -(-len(images.y) // size)
+    return feed(item, steps * len(share.mine), kind), steps
 
 
-def batches(images: Images, batch_size: int, seed: int, first_epoch: int, epochs: int, kind: str):
-    """The pipeline called `kind`: "memory", "tfdata", or "auto" (tfdata on TensorFlow)."""
-    if len(images.y) < batch_size:
-        raise ZooError(f"batch_size={batch_size} is more than the {len(images.y)} training images.")
+def centred(x, index: np.ndarray, how: Preprocess) -> np.ndarray:
+    """Pixels of the model's size on the scale 0..255, resized and cut from larger pictures."""
+    if isinstance(x, np.ndarray):
+        return x[index]
+    plain = dataclasses.replace(
+        how, scale=1.0, mean=(0.0,) * how.channels, std=(1.0,) * how.channels
+    )
+    return np.rint(zoo.preprocess(plain, pictures(x, index))).astype("uint8")
+
+
+def pictures(x, index: np.ndarray):
+    """What `zoo.preprocess` takes: rows of an array, or decoded pictures of any sizes."""
+    return x[index] if isinstance(x, np.ndarray) else [x[int(i)] for i in index]
+
+
+def feed(item, count: int, kind: str):
+    """`item(0)`, …, `item(count - 1)` as a PyDataset ("memory") or tf.data.Dataset ("tfdata")."""
     if kind == "auto":
         kind = "tfdata" if keras.backend.backend() == "tensorflow" else "memory"
     if kind == "memory":
-        return MemoryBatches(images, batch_size, seed, first_epoch)
+        return _Sequence(item, count)
     if kind == "tfdata":
-        return tfdata_batches(images, batch_size, seed, first_epoch, epochs)
+        return _dataset(item, count)
     raise ZooError(f"pipeline must be 'auto', 'memory' or 'tfdata'. Received: {kind!r}")
+
+
+class _Sequence(keras.utils.PyDataset):
+    def __init__(self, item, count: int):
+        super().__init__(workers=1, max_queue_size=4)
+        self.item, self.count = item, count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, i):
+        return self.item(i)
+
+
+def _dataset(item, count: int):
+    """Made in threads of their own, ahead of the training step."""
+    import tensorflow as tf
+
+    shapes = tf.nest.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), item(0))
+    flat = tf.nest.flatten(shapes)
+
+    def load(i):
+        tensors = tf.numpy_function(
+            lambda i: tf.nest.flatten(item(int(i))), [i], [s.dtype for s in flat], stateful=False
+        )
+        for tensor, spec in zip(tensors, flat, strict=True):
+            tensor.set_shape(spec.shape)
+        return tf.nest.pack_sequence_as(shapes, tensors)
+
+    return (
+        tf.data.Dataset.range(count).map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+    )

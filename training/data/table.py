@@ -8,20 +8,21 @@ import numpy as np
 
 from training.data import cifar10, coil20, mnist, usps
 from training.data.files import Arrays
+from training.data.pictures import Pictures
 
 
 @dataclass(frozen=True)
 class Images:
-    """One split of a data set, in memory.
+    """One split of a data set.
 
     Attributes:
-        x: (N, H, W, C), uint8 of 0 to 255, or float32 on the same scale where the source is finer
-            than 8 bits (USPS).
+        x: (N, H, W, C) in memory, uint8 of 0 to 255, or float32 on the same scale where the source
+            is finer than 8 bits (USPS); or N `Pictures` on disk, each of a size of its own.
         y: (N,), int64, indices into `labels`.
         labels: the names of the classes.
     """
 
-    x: np.ndarray
+    x: np.ndarray | Pictures
     y: np.ndarray
     labels: tuple[str, ...]
 
@@ -32,14 +33,15 @@ class Content:
 
     Attributes:
         size: number of images.
-        x_sha256: of the images' bytes, (N, H, W[, C]), C order, little-endian.
+        x_sha256: of the images' bytes, (N, H, W[, C]), C order, little-endian; None where it is
+            not known, then only the size is checked.
         y_sha256: of the labels' bytes, one per label.
         unordered_sha256: of the (image, label) pairs in no order, for sources that lose the order.
     """
 
     size: int
-    x_sha256: str
-    y_sha256: str
+    x_sha256: str | None = None
+    y_sha256: str | None = None
     unordered_sha256: str | None = None
 
 
@@ -48,26 +50,28 @@ class DataSet:
     """One row of `DATASETS`.
 
     Attributes:
-        labels: the names of the classes.
-        shape: (H, W, C) of an image.
         sizes: number of images by split, "train" and "test".
         content: by stored part: the splits, or "all" where the split is made by seed.
+        labels: the names of the classes; empty where the files themselves name them.
+        shape: (H, W, C) of an image; None for pictures that stay on disk, of many sizes.
         pattern: the files, with {part}, that show a repacked folder.
         repacked: reads a part of such a folder: (folder, part) to stored images and labels.
         white: the greatest stored value, 255 in `Images.x`.
-        tfds: whether tensorflow-datasets has this set, under the same name.
+        tfds: whether tensorflow-datasets itself has this set, under the same name.
+        tfds_splits: what a part is called there, if not as here.
         urls: the original file of each part.
         original: reads such a file.
     """
 
-    labels: tuple[str, ...]
-    shape: tuple[int, int, int]
     sizes: Mapping[str, int]
     content: Mapping[str, Content]
-    pattern: str
-    repacked: Callable[[Path, str], Arrays]
+    labels: tuple[str, ...] = ()
+    shape: tuple[int, int, int] | None = None
+    pattern: str = ""
+    repacked: Callable[[Path, str], Arrays] | None = None
     white: int = 255
     tfds: bool = False
+    tfds_splits: Mapping[str, str] = field(default_factory=dict)
     urls: Mapping[str, str] = field(default_factory=dict)
     original: Callable[[Path], Arrays] | None = None
 
@@ -95,6 +99,12 @@ DATASETS: dict[str, DataSet] = {
         },
         pattern="{part}_*.webp",
         repacked=cifar10.repacked,
+        tfds=True,
+    ),
+    "cifar100": DataSet(
+        shape=(32, 32, 3),
+        sizes={"train": 50000, "test": 10000},
+        content={"train": Content(50000), "test": Content(10000)},
         tfds=True,
     ),
     "mnist": DataSet(
@@ -154,8 +164,15 @@ DATASETS: dict[str, DataSet] = {
         },
         pattern="coil20.png",
         repacked=coil20.repacked,
+        tfds_splits={"all": "train"},
         urls={"all": _COLUMBIA + "coil-20-proc.zip"},
         original=coil20.original,
+    ),
+    "imagenet2012": DataSet(
+        sizes={"train": 1281167, "test": 50000},
+        content={"train": Content(1281167), "test": Content(50000)},
+        tfds=True,
+        tfds_splits={"test": "validation"},  # the labels of its own test set are not public
     ),
 }
 

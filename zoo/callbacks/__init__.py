@@ -5,5 +5,11 @@ from zoo.callbacks.batch_norm_recalibration import (
     recalibrate_batch_norm,
 )
 from zoo.callbacks.modulation import ModulationCallback
+from zoo.callbacks.weight_average import WeightAverage
 
-__all__ = ["BatchNormRecalibration", "ModulationCallback", "recalibrate_batch_norm"]
+__all__ = [
+    "BatchNormRecalibration",
+    "ModulationCallback",
+    "WeightAverage",
+    "recalibrate_batch_norm",
+]

@@ -1,0 +1,104 @@
+"""What trainings cost and should give, told without building a model.
+
+Operations are counted once, by `python -m training.recipes_page`, and kept in `costs.json`.
+"""
+
+import functools
+import json
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from training import recipe as recipes
+from training.recipe import Recipe
+
+PATH = Path(__file__).with_name("costs.json")
+
+# Operations per second of two CPU cores in a training step, twice what one core was measured at
+# with TensorFlow and batch 128: maxnorm_mlp100 in float32 (1600 images/s, 0.086e12) and plainnet44
+# in bfloat16 (413 images/s, 0.24e12). Nets of other shapes were within a third of these.
+CPU = {"float32": 0.17e12, "mixed_bfloat16": 0.48e12}
+
+# Assumptions for one large GPU, not measurements: nets for large pictures keep it busy, those for
+# small ones, of few filters, wait for its memory and for the start of each of their many layers.
+GPU_LARGE_PICTURES, GPU_SMALL_PICTURES = 100e12, 5e12
+
+
+def operations(recipe: Recipe, multiply_adds: int) -> int:
+    """Operations of a whole training: two per multiply-add of an image, three passes (one forward,
+    two backward), all images of all epochs. Evaluation comes on top.
+
+    Args:
+        recipe: the training.
+        multiply_adds: of the model for one image, see `zoo.models.cost.multiply_adds`.
+    """
+    from training.data import DATASETS
+
+    return 3 * 2 * multiply_adds * DATASETS[recipe.data].sizes["train"] * recipe.epochs
+
+
+@functools.cache
+def table() -> dict[str, int]:
+    """Operations of every recipe by name."""
+    return json.loads(PATH.read_text())
+
+
+def estimate(name: str) -> str:
+    """For example '0.87 PFLOP, about 30 min on 2 CPU cores, 2.9 min on a large GPU'.
+
+    Raises:
+        ValueError: for an unknown recipe.
+    """
+    recipe, total = recipes.find(name), table()[name]
+    gpu = GPU_LARGE_PICTURES if recipe.data == "imagenet2012" else GPU_SMALL_PICTURES
+    return (
+        f"{flop(total)}, about {duration(total / CPU[recipe.dtype])} on 2 CPU cores, "
+        f"{duration(total / gpu)} on a large GPU"
+    )
+
+
+def span(file: str) -> str:
+    """Operations of a file's recipe, or of its rows: '1.2 to 3.1 PFLOP a row'."""
+    found = {name: total for name, total in table().items() if name.partition("/")[0] == file}
+    low, high = flop(min(found.values())), flop(max(found.values()))
+    told = high if low == high else f"{low.removesuffix(' PFLOP')} to {high}"
+    return told if file in found else f"{told} a row"
+
+
+def listing(pattern: str = "*") -> str:
+    """Name, cost and expectation of every recipe that matches the fnmatch `pattern`.
+
+    Example:
+
+    >>> print(listing("maxnorm_table2_usps/*"))
+    """
+    lines = []
+    for name in recipes.names():
+        if fnmatchcase(name, pattern):
+            lines += [name, f"    {estimate(name)}", f"    {expectation(recipes.find(name))}"]
+    return "\n".join(lines)
+
+
+def expectation(recipe: Recipe) -> str:
+    """What the paper published, and what the checkpoint of the recipe gives where it is shipped."""
+    import zoo
+
+    told = f"published: {recipe.published}"
+    checkpoint = f"{recipe.model}.{recipe.tag}"
+    if checkpoint in zoo.list_weights():
+        top1 = next(m for m in zoo.card(checkpoint).metrics if m.name == "top1")
+        told += f"; measured: {top1.value:.2%} {top1.split} accuracy"
+    return told
+
+
+def flop(total: float) -> str:
+    """In PFLOP, whole ones or two digits: '12 PFLOP', '0.87 PFLOP'."""
+    value = total / 1e15
+    return f"{value:,.0f} PFLOP" if value >= 10 else f"{value:.2g} PFLOP"
+
+
+def duration(seconds: float) -> str:
+    """In the unit that suits, to two digits: '20 min'."""
+    for unit, size in (("years", 3.15e7), ("days", 86400), ("hours", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{float(f'{seconds / size:.2g}'):,g} {unit}"
+    return f"{max(seconds, 1):.0f} s"

@@ -1,0 +1,7 @@
+"""Builders for tensorflow-datasets; `python -m training.data.prepare` runs them."""
+
+from training.data.builders.stored import Cifar10, Coil20, Mnist, StoredSet, Usps
+
+BUILDERS = {"cifar10": Cifar10, "mnist": Mnist, "usps": Usps, "coil20": Coil20}
+
+__all__ = ["BUILDERS", "Cifar10", "Coil20", "Mnist", "StoredSet", "Usps"]

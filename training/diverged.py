@@ -1,0 +1,51 @@
+"""What a diverged training leaves: which weights and which layer went first."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from training import state
+from training.state import write_atomically
+
+
+def report(run: Path, trainer: keras.Model, message: str, more: Sequence = ()) -> dict:
+    """Writes `run/diverged.json`: every variable now and in the last good state.
+
+    The model is then back in that state.
+
+    Returns:
+        {"what": message, "good": position of that state or None, "variables": [{"path", "norm" of
+        the finite elements, "not_finite" elements, "good_norm"}, …]}, the largest growth first.
+    """
+    if keras.backend.backend() == "jax":
+        trainer.jax_state_sync()
+    variables = list(trainer.variables)
+    now = [np.asarray(v.numpy(), "float64") for v in variables]
+    before = {id(v): None for v in variables}
+    good = None
+    if state.states(run):
+        position, _ = state.restore_state(run, trainer, more)
+        good = {"epoch": position.epoch, "step": position.step}
+        before = {id(v): float(np.linalg.norm(v.numpy())) for v in variables}
+    rows = [
+        {
+            "path": variable.path,
+            "norm": float(np.linalg.norm(value[np.isfinite(value)])),
+            "not_finite": int((~np.isfinite(value)).sum()),
+            "good_norm": before[id(variable)],
+        }
+        for variable, value in zip(variables, now, strict=True)
+    ]
+    rows.sort(key=lambda row: -_growth(row))
+    found = {"what": message, "good": good, "variables": rows}
+    write_atomically(run / "diverged.json", json.dumps(found, indent=1).encode())
+    return found
+
+
+def _growth(row: dict) -> float:
+    if row["not_finite"]:
+        return float("inf")
+    return row["norm"] / (row["good_norm"] or 1.0)

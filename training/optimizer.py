@@ -1,0 +1,60 @@
+"""Optimizers and learning rates of recipes."""
+
+import keras
+
+import zoo
+from training.recipe import Recipe
+from zoo.errors import UnknownNameError, ZooError
+
+OPTIMIZERS = {
+    "sgd": zoo.optimizers.SGD,
+    "adagrad": keras.optimizers.Adagrad,
+    "adadelta": keras.optimizers.Adadelta,
+    "adam": keras.optimizers.Adam,
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+def optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The optimizer of a recipe. Momentum and multipliers are for SGD; the others have their own
+    moments and one rate."""
+    if recipe.optimizer not in OPTIMIZERS:
+        raise UnknownNameError("optimizer", recipe.optimizer, OPTIMIZERS)
+    if not recipe.clip_norm >= 0:
+        raise ZooError(f"clip_norm must be at least 0. Received: {recipe.clip_norm}")
+    options = {
+        "global_clipnorm": recipe.clip_norm or None,
+        "gradient_accumulation_steps": recipe.accumulate if recipe.accumulate > 1 else None,
+    }
+    if recipe.optimizer == "sgd":
+        options |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
+        options |= {"multipliers": dict(recipe.multipliers)}
+    elif recipe.multipliers:
+        raise ZooError(f"multipliers are for optimizer='sgd'. Received: {recipe.optimizer!r}")
+    # Keras's schedules count passes, of which an update may take several.
+    return OPTIMIZERS[recipe.optimizer](
+        rate(recipe, updates_per_epoch * recipe.accumulate), **options
+    )
+
+
+def rate(recipe: Recipe, steps_per_epoch: int):
+    """Learning rate as a function of the step."""
+    steps = recipe.epochs * steps_per_epoch
+    schedules = keras.optimizers.schedules
+    if recipe.schedule == "cosine":
+        warmup = recipe.warmup_epochs * steps_per_epoch
+        return schedules.CosineDecay(
+            0.0 if warmup else recipe.learning_rate,
+            max(steps - warmup, 1),
+            warmup_target=recipe.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    if recipe.schedule == "steps":
+        if list(recipe.drops) != sorted(d for d in set(recipe.drops) if 0 < d < 1):
+            raise ZooError(f"drops must rise within (0, 1). Received: {recipe.drops}")
+        rates = [recipe.learning_rate / 10**i for i in range(len(recipe.drops) + 1)]
+        # Keras's boundaries are the last steps of the old rate.
+        return schedules.PiecewiseConstantDecay([int(steps * d) - 1 for d in recipe.drops], rates)
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    raise ZooError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")

@@ -1,0 +1,35 @@
+"""A 110-layer plain net with and without modulation, for a CPU.
+
+Paper:     Xie et al., "All You Need is Beyond a Good Init", section 5.3 and table 2.
+Protocol:  that of plainnet44_cifar10, 30 epochs in place of 164, for 110 layers; "first" has
+           modulation in the first 2000 of its 11,700 steps, "l2" is the baseline with weight decay.
+Command:   python -m training.train orthonormal_modulation_cifar10_cpu/ROW --data-dir DATA
+Cost:      2.3 PFLOP a row; about 2.6 core-hours.
+Expected:  the published order at 164 epochs: first, always, and failure of the others. Not
+           measured.
+"""
+
+import dataclasses
+
+from training.recipes import plainnet44_cifar10
+from training.recipes.orthonormal_table2_cifar10 import L2
+
+# row -> (model_args, steps with modulation, what is published)
+ROWS = {
+    "first": ({"modulation": True}, 2000, "81.6% test accuracy after 164 epochs (table 2)"),
+    "always": ({"modulation": True}, 64_000, "73.5% test accuracy after 164 epochs (section 5.3)"),
+    "never": ({}, 0, "serious divergence (section 5.3)"),
+    "l2": (L2, 0, "11.83% test accuracy after 164 epochs (table 2, SGD)"),
+}
+
+RECIPES = {
+    row: dataclasses.replace(
+        plainnet44_cifar10.RECIPE,
+        model="plainnet110",
+        tag=f"cifar10_{row}_cpu",
+        modulation_steps=steps,
+        model_args=model_args,
+        published=published,
+    )
+    for row, (model_args, steps, published) in ROWS.items()
+}

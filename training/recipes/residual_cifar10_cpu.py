@@ -1,0 +1,39 @@
+"""Five ways to build a residual net of 20 layers, on CIFAR-10 with one budget, for a CPU.
+
+Paper:     Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
+           DNNs", table 1, and Shang et al., "Exploring Normalization in Deep Residual Networks
+           with Concatenated Rectified Linear Units", table 2, at 56 and 110 layers.
+Protocol:  theirs: see lastbn_table1_cifar10 and crelu_table2_cifar10. Here: 20 layers, 60 epochs,
+           0.1 falling to 0 by a cosine after 1 epoch of warm-up, bfloat16, the rest as there;
+           seeds 0, 1 and 2, by `seed=1 --run RUN`.
+Command:   python -m training.train residual_cifar10_cpu/ROW --data-dir DATA
+Cost:      0.73 to 1.1 PFLOP a row; about one core-hour.
+Expected:  about 90% test accuracy each. Not measured.
+"""
+
+import dataclasses
+
+from training.recipes import lastbn_table1_cifar10
+
+PROTOCOL = dataclasses.replace(
+    lastbn_table1_cifar10.PROTOCOL,
+    tag="cifar10_cpu",
+    epochs=60,
+    schedule="cosine",
+    warmup_epochs=1,
+    dtype="mixed_bfloat16",
+)
+
+# row -> published
+ROWS = {
+    "resnet20": "of 56 layers, 160 epochs: 7.52% test error (table 1)",
+    "resnet20_lastbn": "of 56 layers, 160 epochs: 6.50% test error (table 1)",
+    "preresnet20": "of 56 layers, 160 epochs: 6.89% test error (table 1)",
+    "preresnet20_v1": "of 56 layers, 160 epochs: 6.75% test error (table 1)",
+    "crelu_resnet20": "of 110 layers, 164 epochs: 5.72% test error (Shang et al., table 2)",
+}
+
+RECIPES = {
+    row: dataclasses.replace(PROTOCOL, model=row, published=published)
+    for row, published in ROWS.items()
+}

@@ -1,0 +1,49 @@
+"""SeqNets, ResNets and the plain nets between them on CIFAR-10, for a CPU.
+
+Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 1, on ImageNet.
+Protocol:  theirs: see seqnet_table1_imagenet. Here: 16 filters in the first stage in place of 64, a
+           3x3 stem, 40 epochs with 2 of warm-up, batch 128, flip and crop of 4 pixels, bfloat16;
+           the rates as there. The plain nets are the ResNets without shortcuts, at the rates of
+           the SeqNets of their depth.
+Command:   python -m training.train seqnet_cifar10_cpu/ROW --data-dir DATA
+Cost:      0.42 to 2 PFLOP a row; seqnet18 one core-hour, seqnet50 two.
+Expected:  SeqNets near the ResNets, plain nets below. Not measured.
+"""
+
+import dataclasses
+
+from training.recipes.seqnet_table1_imagenet import PROTOCOL, rates
+from zoo.preprocessing import CIFAR
+
+# model -> (rates, what is published of ImageNet)
+ROWS = {
+    "resnet18": ({}, "69.8% top-1 accuracy (table 1)"),
+    "plainnet18": (rates(0.08), "no figure for plain nets (table 1)"),
+    "seqnet18": (rates(0.08), "72.4% top-1 accuracy (table 1)"),
+    "resnet50": ({}, "77.4% top-1 accuracy (table 1)"),
+    "plainnet50": (rates(0.02), "gradients that grow with the depth (figure 4)"),
+    "seqnet50": (rates(0.02), "77.1% top-1 accuracy (table 1)"),
+    "skip_seqnet50": (rates(0.02), "77.9% top-1 accuracy (appendix B.3)"),
+}
+
+RECIPES = {
+    model: dataclasses.replace(
+        PROTOCOL,
+        model=model,
+        tag="cifar10_cpu",
+        data="cifar10",
+        epochs=40,
+        batch_size=128,
+        warmup_epochs=2,
+        crop=4,
+        resized_crop=False,
+        dtype="mixed_bfloat16",
+        validate_every=4,
+        recalibrate_batch=1000,
+        preprocess=CIFAR,
+        model_args={"stem": "cifar", "width": 16},
+        published=f"on ImageNet: {published}",
+        **changes,
+    )
+    for model, (changes, published) in ROWS.items()
+}

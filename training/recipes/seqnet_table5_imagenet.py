@@ -1,0 +1,29 @@
+"""Which kernels of SeqNet50 are tied, on ImageNet.
+
+Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 5.
+Protocol:  that of seqnet_table1_imagenet, as theirs.
+Command:   python -m training.train seqnet_table5_imagenet/ROW --data-dir DATA
+Cost:      6,352 PFLOP a row.
+Expected:  the published accuracies, below the 77.1% of the base. Not measured.
+Compare:   seqnet_table1_imagenet/seqnet50, the base: the second convolution tied.
+"""
+
+import dataclasses
+
+from training.recipes import seqnet_table1_imagenet
+
+# row -> (model_args, published accuracy in percent)
+ROWS = {
+    "both_tied": ({"tie_conv4": True}, "76.7"),
+    "none_tied": ({"tie_conv2": False}, "76.9"),
+}
+
+RECIPES = {
+    row: dataclasses.replace(
+        seqnet_table1_imagenet.RECIPES["seqnet50"],
+        tag=f"imagenet_{row}",
+        model_args=model_args,
+        published=f"{accuracy}% top-1 accuracy (table 5)",
+    )
+    for row, (model_args, accuracy) in ROWS.items()
+}

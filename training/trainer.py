@@ -1,0 +1,85 @@
+"""The compiled model of a training step: preparation on the device, then the network."""
+
+import keras
+
+import zoo
+from training.augment import Prepare
+from training.optimizer import optimizer
+from training.recipe import Recipe
+from training.strategies import Engine
+
+
+def prepare_layer(recipe: Recipe) -> Prepare:
+    """The preparation of images that a recipe asks for."""
+    return Prepare(
+        recipe.preprocess,
+        flip=recipe.flip,
+        crop=recipe.crop,
+        jitter=recipe.jitter,
+        lighting=recipe.lighting,
+        name="prepare",
+    )
+
+
+def build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, engine: Engine):
+    """The compiled model, {"image": raw pixels, "draws": random numbers} -> logits.
+
+    Args:
+        recipe: what to train.
+        classes: number of classes.
+        dtype: of the raw pixels.
+        updates_per_epoch: for the schedule.
+        engine: built within its scope, with the statistics of batch norms over the whole batch.
+    """
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.dtype)
+    try:
+        with engine.scope():
+            return _build(recipe, classes, dtype, updates_per_epoch, engine)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def _build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, engine: Engine):
+    how = recipe.preprocess
+    shape = (*how.size, how.channels)
+    network = zoo.create(
+        recipe.model,
+        input_shape=shape,
+        num_classes=classes,
+        activation=None,  # logits: a loss of probabilities loses the gradient of very small ones
+        **recipe.model_args,
+    )
+    tensorflow = engine.name in ("mirrored", "multiworker", "tpu")
+    if tensorflow:
+        # JAX computes with the whole batch by itself.
+        for layer in network._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+    prepare = prepare_layer(recipe)
+    inputs = {"image": keras.Input(shape, dtype=dtype, name="image")}
+    if prepare.draws:
+        inputs["draws"] = keras.Input((prepare.draws,), dtype="float32", name="draws")
+    outputs = network(prepare(inputs["image"], inputs.get("draws")))
+    trainer = _model(engine)(inputs, outputs, name="trainer")
+    trainer.compile(
+        optimizer=optimizer(recipe, updates_per_epoch),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # Weighted: the images that fill up the last batch of an evaluation weigh nothing.
+        weighted_metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
+        ],
+        # "auto" would compile with XLA on TensorFlow, long, and for nothing on a CPU.
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    trainer.optimizer.build(trainer.trainable_variables)  # so that a state can be put into it
+    return trainer
+
+
+def _model(engine: Engine) -> type[keras.Model]:
+    if engine.name != "multiworker":
+        return keras.Model
+    from training.strategies_tensorflow import MultiWorkerModel
+
+    return MultiWorkerModel
