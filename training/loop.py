@@ -40,6 +40,7 @@ def train(
     callbacks: list,
     average=None,
     chief: bool = True,
+    metrics_too: bool = True,
     minutes: float = 15,
     tensorboard: bool = False,
 ) -> list[dict]:
@@ -56,6 +57,8 @@ def train(
         callbacks: Keras's, for `fit`.
         average: a `zoo.callbacks.WeightAverage` among `callbacks`, whose variables are state.
         chief: whether this process writes.
+        metrics_too: whether a state within an epoch has its metrics. Without them, the log's
+            training figures of a resumed epoch are those of its rest.
         minutes: between states within an epoch.
         tensorboard: whether to write its event files, too.
 
@@ -64,7 +67,16 @@ def train(
         Stopped: the state is on disk.
     """
     history = list(position.history)
-    guard = Guard(run, position, metrics, average, steps=steps, chief=chief, minutes=minutes)
+    guard = Guard(
+        run,
+        position,
+        metrics,
+        average,
+        steps=steps,
+        chief=chief,
+        metrics_too=metrics_too,
+        minutes=minutes,
+    )
     with _on_sigterm(guard.stop if chief else lambda: None):
         for epoch in range(position.epoch, epochs):
             first = guard.begin(epoch, history)
@@ -98,11 +110,12 @@ class Guard(keras.callbacks.Callback):
     """Ends a `fit` after its epoch; saves states within it, by the clock and on SIGTERM; stops
     when the loss is not finite."""
 
-    def __init__(self, run, position, metrics, average, *, steps, chief, minutes):
+    def __init__(self, run, position, metrics, average, *, steps, chief, metrics_too, minutes):
         super().__init__()
         self.run, self.position, self.metrics = run, position, metrics
         self.more = average.variables if average else []
         self.steps, self.chief, self.minutes = steps, chief, minutes
+        self.metrics_too = metrics_too
         self.stopping = self.saved = False
 
     def begin(self, epoch: int, history: list[dict]) -> int:
@@ -162,7 +175,10 @@ class Guard(keras.callbacks.Callback):
     def save(self, position: Position) -> None:
         """A state that cannot be written costs nothing older, and the next one is tried again."""
         self.saved = _attempt(
-            "the state", lambda: state.save_state(self.run, self.model, position, self.more)
+            "the state",
+            lambda: state.save_state(
+                self.run, self.model, position, self.more, metrics=self.metrics_too
+            ),
         )
 
 

@@ -54,11 +54,16 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def save_state(
-    folder: Path, trainer: keras.Model, position: Position, more: Sequence[keras.Variable] = ()
+    folder: Path,
+    trainer: keras.Model,
+    position: Position,
+    more: Sequence[keras.Variable] = (),
+    *,
+    metrics: bool = True,
 ) -> None:
     """Saves every variable of a compiled model (weights, optimizer), `more`, and within an epoch
-    its metrics; older states beyond `KEEP` are then removed."""
-    keyed = _keyed(trainer, more, metrics=position.step > 0)
+    its `metrics`; older states beyond `KEEP` are then removed."""
+    keyed = _keyed(trainer, more, metrics=metrics and position.step > 0)
     arrays = {key: np.array(v.numpy(), order="C") for key, v in keyed.items()}
     metadata = {"position": json.dumps(asdict(position))}
     name = f"state-{position.epoch:05d}-{position.step:07d}.safetensors"

@@ -164,14 +164,14 @@ def check(engine: Engine, recipe: Recipe) -> None:
         raise ZooError("TPUs compute in bfloat16: dtype=mixed_bfloat16.")
 
 
-def gone(error: BaseException) -> bool:
-    """Whether an error looks as if another process of the training had gone.
+def sign_of_a_lost_process(error: BaseException) -> str:
+    """The line of an error that tells that another process of the training has gone, or "".
 
     TensorFlow and JAX have no type for it; JAX's is a plain ValueError.
     """
-    text = f"{type(error).__name__}: {error}".lower()
     signs = ("gloo", "unavailable", "aborted", "heartbeat", "socket closed", "connection reset")
-    return not isinstance(error, ZooError) and any(sign in text for sign in signs)
+    lines = [] if isinstance(error, ZooError) else str(error).splitlines()
+    return next((line for line in lines if any(sign in line.lower() for sign in signs)), "")
 
 
 def several(arguments: argparse.Namespace) -> bool:

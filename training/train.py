@@ -59,10 +59,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.train: stopped {error}; the same command goes on.", file=sys.stderr)
         return 128 + 15
     except Exception as error:
-        if not (strategies.several(arguments) and strategies.gone(error)):
+        sign = strategies.sign_of_a_lost_process(error)
+        if not (sign and strategies.several(arguments)):
             raise
         print(
-            f"training.train: another process of this training has gone ({str(error)[:300]}). "
+            f"training.train: another process of this training has gone ({sign[:300]}). "
             f"Start all of them again with the same commands: they go on from the last state in "
             f"{run}.",
             file=sys.stderr,
@@ -191,6 +192,8 @@ def train(
         callbacks=callbacks,
         average=average,
         chief=engine.chief,
+        # There, whoever reads a metric adds it up over all workers, who do not join in.
+        metrics_too=engine.name != "multiworker",
         minutes=minutes,
         tensorboard=tensorboard,
     )

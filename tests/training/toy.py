@@ -10,15 +10,14 @@ import threading
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-
 if os.environ.get("ZOO_TEST") == "without tensorflow":
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
 
-import numpy as np
+import numpy as np  # noqa: E402
 
-from training.data import Images
-from training.recipe import Recipe
-from zoo.preprocessing import Preprocess
+from training.data import Images  # noqa: E402
+from training.recipe import Recipe  # noqa: E402
+from zoo.preprocessing import Preprocess  # noqa: E402
 
 
 def images(split: str = "train") -> Images:

@@ -1,0 +1,118 @@
+"""Every recipe trains two steps on tiny data.
+
+Rows that differ in depth or in numbers alone train the same program: they are made small, and what
+is then equal runs once. Their real nets are built by `python -m training.recipes_page`.
+"""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from helpers import array
+from test_pipeline import items
+
+from training import recipe as recipes
+from training.data import Images
+from training.data.pipeline import Batches
+from training.data.statistics import per_pixel
+from training.recipe import Recipe
+from training.strategies import Engine
+from training.trainer import build, prepare_layer
+from zoo.models import registry
+
+NUMBERS = {"weight_decay": 1e-4, "orthonormal": 1e-4, "orthogonal": 1e-4, "dropout": 0.3}
+
+
+def kind(name: str) -> tuple:
+    """What is alike in the variants of a family that differ in depth alone."""
+    variant = registry.find(name)
+    fixed = {k: v for k, v in variant.args.items() if k != "depth"}
+    bottleneck = "large" in variant.family.__name__ and variant.args["depth"] >= 50
+    return variant.family, json.dumps([fixed, dict(variant.presets)]), bottleneck
+
+
+def shallow(name: str) -> str:
+    """The shallowest architecture of the kind."""
+    alike = [v for v in registry.variants().values() if kind(v.name) == kind(name)]
+    return min(alike, key=lambda variant: variant.args.get("depth", 0)).name
+
+
+def small(recipe: Recipe) -> Recipe:
+    """The same program, in a second."""
+    args = {k: NUMBERS[k] if v and k in NUMBERS else v for k, v in recipe.model_args.items()}
+    how = recipe.preprocess
+    side = {16: 16, 28: 28}.get(how.size[0], 32 if how.size[0] < 224 else 64)
+    return dataclasses.replace(
+        recipe,
+        model=shallow(recipe.model),
+        model_args=args,
+        multipliers=dict.fromkeys(recipe.multipliers, 0.5),
+        preprocess=dataclasses.replace(
+            how, size=(side, side), mean=(0.5,) * how.channels, std=(1.0,) * how.channels
+        ),
+        dtype="float32",
+        data="",
+        batch_size=4 * recipe.accumulate,
+        **{"epochs": 1, "learning_rate": 0.01, "drops": (0.5,), "warmup_epochs": 0},
+        **{"modulation_steps": min(recipe.modulation_steps, 1), "tag": "", "published": ""},
+        **{"seed": 0, "recalibrate": 0, "recalibrate_batch": 0, "validate_every": 0},
+    )
+
+
+def programs() -> dict[str, Recipe]:
+    """The small recipes that differ, by the name of the first that gives them."""
+    found = {}
+    for name in recipes.names():
+        recipe = small(recipes.find(name))
+        key = json.dumps(dataclasses.asdict(recipe), sort_keys=True, default=str)
+        found.setdefault(key, (name, recipe))
+    return dict(found.values())
+
+
+class Larger:
+    """Pictures of many sizes that are cut at random."""
+
+    DRAWS = 2
+
+    def __len__(self):
+        return 8
+
+    def resized_crops(self, index, draws, size):
+        return np.random.default_rng(index).integers(0, 256, (len(index), *size, 3), "uint8")
+
+
+def tiny(recipe: Recipe) -> Images:
+    shape = (8, *recipe.preprocess.size, recipe.preprocess.channels)
+    x = (
+        Larger()
+        if recipe.resized_crop
+        else np.random.default_rng(0).integers(0, 256, shape, "uint8")
+    )
+    return Images(x, np.arange(8), tuple("abcdefghij"))
+
+
+@pytest.mark.parametrize("name", programs())
+def test_two_steps(name):
+    recipe = programs()[name]
+    images = tiny(recipe)
+    if recipe.per_pixel:
+        mean, std = (
+            tuple((v * recipe.preprocess.scale).ravel().tolist()) for v in per_pixel(images)
+        )
+        how = dataclasses.replace(recipe.preprocess, mean=mean, std=std)
+        recipe = dataclasses.replace(recipe, preprocess=how)
+    keras.utils.set_random_seed(0)
+    trainer = build(recipe, len(images.labels), "uint8", 2, Engine())
+    trainer.run_eagerly = True  # quicker than to trace and compile what runs twice
+    before = [array(v) for v in trainer.trainable_variables]
+    cut = recipe.preprocess if recipe.resized_crop else None
+    batches = Batches(images, 4, 0, prepare_layer(recipe).draws, cut)
+    for inputs, labels in items(batches.epoch(0, 0, "memory")):
+        logs = trainer.train_on_batch(inputs, labels, return_dict=True)
+        assert np.isfinite(logs["loss"])
+    after = [array(v) for v in trainer.trainable_variables]
+    moved = [v.path for v, a, b in zip(trainer.trainable_variables, before, after, strict=True)
+             if (a != b).any()]  # fmt: skip
+    assert len(moved) > len(before) / 2
