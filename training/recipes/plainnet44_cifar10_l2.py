@@ -4,7 +4,7 @@ Paper:     Xie et al., "All You Need is Beyond a Good Init", table 2: 84.14% (SG
 Protocol:  that of plainnet44_cifar10 in everything but initialization and regularizer.
 Command:   python -m training.train plainnet44_cifar10_l2 --data-dir DATA
 Cost:      that of plainnet44_cifar10.
-Expected:  not measured to its end yet.
+Expected:  69.91% test accuracy after 30 epochs, as `plainnet44.cifar10_l2` has it.
 """
 
 import dataclasses
