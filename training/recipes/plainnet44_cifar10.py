@@ -8,8 +8,8 @@ Protocol:  theirs: horizontal flip, inputs standardized per pixel, learning rate
 Command:   python -m training.train plainnet44_cifar10 --data-dir DATA
            On a machine that has the time: epochs=164
 Cost:      about 2 minutes per epoch on one CPU core (TensorFlow, bfloat16).
-Expected:  80.18% test accuracy after 30 epochs, as `plainnet44.cifar10` has it; plainnet44_cifar10_l2
-           69.91%.
+Expected:  80.18% test accuracy after 30 epochs, as `plainnet44.cifar10` has it; the
+           baseline 69.91%.
 Compare:   plainnet44_cifar10_l2, the paper's baseline with the same budget.
 """
 
