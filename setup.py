@@ -31,7 +31,7 @@ setup(
         "tensorflow>=2.21",
     ],
     extras_require={
-        "train": ["matplotlib", "tensorflow-datasets", "importlib_resources"],
+        "train": ["matplotlib", "tensorboard", "tensorflow-datasets", "importlib_resources"],
         "examples": ["scikit-image"],
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.9"],
@@ -45,6 +45,7 @@ setup(
             "setuptools>=77",
             "wheel",
             "scikit-image",
+            "tensorboard",
             "tensorflow-datasets",
             "importlib_resources",
         ],

@@ -29,12 +29,14 @@ def timed(step: Callable[[], object], seconds: float, warmup: int = 3) -> float:
 def main(
     name: str,
     contenders: Mapping[str, tuple[str, Callable[[], dict[str, float]]]],
-    baseline: Mapping[str, str],
+    baseline: Mapping[str, str] | None = None,
     rounds: int = 3,
+    within: str = "",
 ) -> None:
     """Runs every contender (KERAS_BACKEND, function -> {figure: seconds}) and writes the ratios.
 
-    The ratio of a contender is the median time of its `baseline` over its own: above 1 is faster.
+    The ratio of a contender is the median time of its `baseline` over its own, or with `within`
+    that of its own figure of that name over its other ones: above 1 is faster.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--only", help="run this contender in this process, print its JSON")
@@ -57,13 +59,22 @@ def main(
             for figure, seconds in json.loads(result.stdout.splitlines()[-1]).items():
                 times[key].setdefault(figure, []).append(seconds)
     medians = {k: {f: statistics.median(v) for f, v in row.items()} for k, row in times.items()}
-    ratios = {
-        f"{key}, against {baseline[key]}": {
-            f: medians[baseline[key]][f] / v for f, v in row.items() if f in medians[baseline[key]]
+    if within:
+        ratios = {
+            key: {f: row[within] / v for f, v in row.items() if f != within}
+            for key, row in medians.items()
         }
-        for key, row in medians.items()
-        if key in baseline
-    }
+    else:
+        baseline = baseline or {}
+        ratios = {
+            f"{key}, against {baseline[key]}": {
+                f: medians[baseline[key]][f] / v
+                for f, v in row.items()
+                if f in medians[baseline[key]]
+            }
+            for key, row in medians.items()
+            if key in baseline
+        }
     report = {
         "command": f"python -m benchmarks.{name}",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",

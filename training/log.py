@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from training.state import write_atomically
+from zoo.errors import ZooError
 
 
 def write_log(run: Path, history: list[dict], *, tensorboard: bool = False) -> None:
@@ -22,15 +23,26 @@ def write_log(run: Path, history: list[dict], *, tensorboard: bool = False) -> N
         write_events(run / "tensorboard", history[-1])
 
 
-def write_events(folder: Path, row: dict) -> None:
-    """The figures of one epoch for TensorBoard; an epoch that is written twice shows the later."""
-    from tensorboard.summary import Writer
+def events_writer():
+    """TensorBoard's class that writes its files, which needs no TensorFlow.
 
-    with_events = Writer(str(folder))
+    Raises:
+        ValueError: it is not installed.
+    """
+    try:
+        from tensorboard.summary import Writer
+    except ImportError as error:
+        raise ZooError(f"--tensorboard needs the package tensorboard ({error}).") from error
+    return Writer
+
+
+def write_events(folder: Path, row: dict) -> None:
+    """The figures of one epoch for TensorBoard."""
+    writer = events_writer()(str(folder))
     for key, value in row.items():
         if key != "epoch":
-            with_events.add_scalar(key, value, row["epoch"])
-    with_events.close()
+            writer.add_scalar(key, value, row["epoch"])
+    writer.close()
 
 
 def draw_curve(path: Path, history: list[dict]) -> None:

@@ -125,7 +125,7 @@ def start(options: Options) -> Engine:
 _REFUSED = {
     "accumulate": (
         lambda recipe: recipe.accumulate > 1,
-        "Keras sums gradients over passes within each replica and updates from one of them",
+        "Keras updates under a condition, where TensorFlow lets replicas exchange nothing",
     ),
     "clip_norm": (
         lambda recipe: recipe.clip_norm > 0,

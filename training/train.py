@@ -112,6 +112,10 @@ def train(
         The measured metrics of the finished checkpoint, `run/checkpoint`; {} in all processes of
         a training but the first.
     """
+    if tensorboard:
+        from training import log
+
+        log.events_writer()  # its absence is told now
     engine = strategies.start(options)
     strategies.check(engine, recipe)
     import keras

@@ -135,7 +135,7 @@ def changed(**settings):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"accumulate": 2}, "Keras sums gradients over passes within each replica"),
+        ({"accumulate": 2}, "Keras updates under a condition"),
         ({"clip_norm": 1.0}, "clips the gradient of each replica"),
         ({"pipeline": "memory"}, "takes pipeline=tfdata"),
         ({"batch_size": 15}, "must be a multiple"),

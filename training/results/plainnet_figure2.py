@@ -27,9 +27,9 @@ HEAD = """# Orthonormality in 44 plain layers, CIFAR-10: figure 2 and table 2 of
 
 Correlation is the mean cosine of all pairs of different filters of a convolution, pooled over the
 pairs of all convolutions (`zoo.signals.filter_correlations`; the paper's equation 8 without the
-pairs of a filter with itself). Whether the paper's mean is of signed or of absolute values is not
-told there: of the two, which are both given, the signed one is nearer its figures. It is followed over the
-training there; here it is that of the last epoch. Both runs have the same budget, which is shorter
+pairs of a filter with itself). Whether the paper means signed or absolute values is not told there:
+of the two, which are both given, the signed ones are nearer its figures. It shows them over the
+training; here they are those of the last epoch. Both runs have the same budget, which is shorter
 than the paper's 164 epochs where the table says so. Written by
 `python -m training.results.plainnet_figure2 RUNS`; the figures of each layer are in
 [{name}.csv]({name}.csv).
