@@ -18,12 +18,16 @@ extras=test,train
 export TF_CPP_MIN_LOG_LEVEL=3
 for backend in $backends; do
   echo "== $backend"
-  # Readers of files, pictures, frozen names and the wheel do not depend on the backend.
+  # What does not depend on the backend is tested once: readers of files, pictures, recipes, pages,
+  # frozen names and the wheel.
   only=()
   if [[ $backend != "${backends%% *}" ]]; then
-    only=(--ignore tests/training/test_data.py --ignore tests/test_images.py
-      --ignore tests/hub/test_torch_file.py --ignore tests/models/test_golden.py
-      --ignore tests/test_packaging.py)
+    for file in test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
+      training/test_data.py training/test_data_{coco,pictures,prepared,statistics}.py \
+      training/test_every_recipe.py training/test_log.py training/test_recipes.py \
+      training/test_results.py; do
+      only+=(--ignore "tests/$file")
+    done
   fi
   KERAS_BACKEND=$backend .venv-test/bin/python -m pytest -q -n 2 --dist loadfile \
     "${only[@]}" "$@"
