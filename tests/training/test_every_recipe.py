@@ -26,11 +26,12 @@ NUMBERS = {"weight_decay": 1e-4, "orthonormal": 1e-4, "orthogonal": 1e-4, "dropo
 
 
 def kind(name: str) -> tuple:
-    """What is alike in the variants of a family that differ in depth alone."""
+    """What is alike in variants of a family that differ in depth alone; from 50 on, the blocks of
+    nets for large pictures have three convolutions."""
     variant = registry.find(name)
     fixed = {k: v for k, v in variant.args.items() if k != "depth"}
-    bottleneck = "large" in variant.family.__name__ and variant.args["depth"] >= 50
-    return variant.family, json.dumps([fixed, dict(variant.presets)]), bottleneck
+    deep = variant.family.__name__ in ("large_resnet", "seqnet") and variant.args["depth"] >= 50
+    return variant.family, json.dumps([fixed, dict(variant.presets)]), deep
 
 
 def shallow(name: str) -> str:
