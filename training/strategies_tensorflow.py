@@ -93,24 +93,23 @@ def _place(strategy) -> tuple[int, int]:
 
 
 def _agree(strategy, number: int) -> bool:
-    """Whether the greatest and the smallest number of all workers are one."""
+    """Whether all workers have the same number."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return True
+    n = strategy.num_replicas_in_sync
 
     @tf.function
-    def step():
+    def numbers():
         def replica():
             context = tf.distribute.get_replica_context()
-            value = tf.constant(float(number))
-            total = context.all_reduce(tf.distribute.ReduceOp.SUM, value)
-            squares = context.all_reduce(tf.distribute.ReduceOp.SUM, value * value)
-            return total, squares
+            own = tf.one_hot(
+                context.replica_id_in_sync_group, n, float(number), 0.0, dtype="float64"
+            )
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
 
         return strategy.run(replica)
 
-    total, squares = (float(strategy.experimental_local_results(v)[0]) for v in step())
-    n = strategy.num_replicas_in_sync
-    return abs(squares / n - (total / n) ** 2) < 1e-3
+    return len(set(strategy.experimental_local_results(numbers())[0].numpy())) == 1
 
 
 class MultiWorkerModel(keras.Model):

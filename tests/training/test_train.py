@@ -24,6 +24,9 @@ from training.trainer import build
 from zoo.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
+once = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the same on every backend"
+)
 
 
 @pytest.fixture
@@ -149,6 +152,7 @@ def test_killed_while_writing_a_state_and_started_again(uninterrupted, tmp_path)
     assert_same_training(tmp_path, uninterrupted)
 
 
+@once
 def test_a_full_disk_loses_nothing_older(uninterrupted, tmp_path):
     output = finish(start(tmp_path, call="fill_the_disk_at 2"))
     assert output.count("Could not write the state") == 1
@@ -157,6 +161,7 @@ def test_a_full_disk_loses_nothing_older(uninterrupted, tmp_path):
     assert_same_training(tmp_path, uninterrupted)
 
 
+@once
 def test_a_disk_that_stays_full(tmp_path):
     output = finish(start(tmp_path, call="fill_the_disk_from 3"), code=1)
     assert "the last state could not be written" in output
@@ -165,6 +170,7 @@ def test_a_disk_that_stays_full(tmp_path):
     assert "Going on after epoch 2 of 4" in finish(start(tmp_path))
 
 
+@once
 def test_an_unwritable_folder(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     assert "Not a directory" in finish(start(tmp_path / "file" / "run"), code=1)
