@@ -6,7 +6,9 @@ Protocol:  theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, we
            300 epochs. Here: 0.01 falling to 0 by a cosine for every row, the rest as there.
 Command:   python -m training.train maxnorm_table2_usps/ROW --data-dir DATA
 Cost:      about 25 minutes a row on one CPU core (TensorFlow).
-Expected:  the published order: only all three together learn. Not measured to its end yet.
+Expected:  published, only all three together learn. Here, one seed: bn_lrelu_maxnorm 6.23% test
+           error (0.03% train), and bn_lrelu learns, too: 10.01% (0.97%). The other rows are not
+           measured to their end yet.
 """
 
 import dataclasses
