@@ -35,8 +35,8 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
     }
     args.pop("modulation", None)
     network = zoo.create(recipe.model, **args)
-    trained = {v.path: v for v in trainer.get_layer(recipe.model).variables}
-    for variable in network.variables:
+    trained = {v.path: v for v in trainer.get_layer(recipe.model).weights}
+    for variable in network.weights:
         variable.assign(trained[variable.path].numpy())
 
     metrics = {}
@@ -46,7 +46,11 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
         count = min(recipe.recalibrate, len(train_set.y))
         print(f"Estimating BatchNorm statistics from {count} training images …", flush=True)
         index = np.random.default_rng(recipe.seed).permutation(len(train_set.y))[:count]
-        images = zoo.preprocess(recipe.preprocess, pictures(train_set.x, index))
+        # In parts: decoded pictures are larger than what the model takes of them.
+        parts = (index[i : i + 500] for i in range(0, count, 500))
+        images = np.concatenate(
+            [zoo.preprocess(recipe.preprocess, pictures(train_set.x, part)) for part in parts]
+        )
         recalibrate_batch_norm(network, images, recipe.recalibrate_batch)
     print("Evaluating …", flush=True)
     metrics["test"] = measure(network, test_set, recipe.preprocess)

@@ -173,7 +173,9 @@ def train(
         every = recipe.validate_every
         if not every or (epoch % every and epoch != recipe.epochs):
             return {}
-        batches, steps = evaluation(test_set, recipe.preprocess, draws, share, 500, recipe.pipeline)
+        batches, steps = evaluation(
+            test_set, recipe.preprocess, draws, share, data.size, recipe.pipeline
+        )
         with average.swap() if average else contextlib.nullcontext():
             figures = trainer.evaluate(
                 engine.distribute(batches), steps=steps, verbose=0, return_dict=True

@@ -1,4 +1,4 @@
-"""The frozen names: every variable path and shape of every architecture, as a hash, and its cost.
+"""The frozen names: every weight's path and shape of every architecture, as a hash, and its cost.
 
 A published checkpoint is keyed by these paths, so a difference means that it no longer loads.
 After adding architectures: `python tests/models/golden.py` writes golden.json anew; lines of
@@ -16,7 +16,7 @@ PATH = Path(__file__).with_name("golden.json")
 def describe(model) -> dict:
     from zoo.models.cost import multiply_adds, weight_layers
 
-    lines = [f"{v.path} {tuple(v.shape)}" for v in model.variables]
+    lines = [f"{v.path} {tuple(v.shape)}" for v in model.weights]  # not the states of dropout
     return {
         "trainable": sum(math.prod(v.shape) for v in model.trainable_variables),
         "variables": len(lines),
