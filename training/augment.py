@@ -44,7 +44,8 @@ class Prepare(keras.layers.Layer):
     """
 
     def __init__(self, how: Preprocess, flip=False, crop=0, jitter=0.0, lighting=0.0, **kwargs):
-        super().__init__(**kwargs)
+        # Of draws rounded to bfloat16 some are 1, and most offsets are other ones.
+        super().__init__(autocast=False, **kwargs)
         self.how, self.flip, self.crop = how, flip, crop
         self.jitter, self.lighting = jitter, lighting
 

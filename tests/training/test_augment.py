@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import toy
@@ -86,3 +87,17 @@ def test_the_draws_decide():
     one, two = (array(prepare(pictures(8, 3), given, training=True)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
     assert np.abs(one - one[:1]).max() > 0.1
+
+
+def test_random_numbers_keep_their_precision_in_half_precision_training():
+    images = np.random.default_rng(2).integers(0, 256, (64, 6, 5, 3)).astype("uint8")
+    kinds = {"flip": True, "crop": 2, "jitter": 0.4, "lighting": 0.1}
+    full, half = Prepare(RGB, **kinds), Prepare(RGB, **kinds, dtype="mixed_bfloat16")
+    given = draws(full, 64)
+    given[0] = 1 - 2**-24  # rounds to 1 in bfloat16, a window beyond the last
+    expected = keras.ops.cast(full(images, given, training=True), "bfloat16")
+    out = half(images, given, training=True)
+    assert keras.backend.standardize_dtype(out.dtype) == "bfloat16"
+    np.testing.assert_array_equal(
+        array(keras.ops.cast(out, "float32")), array(keras.ops.cast(expected, "float32"))
+    )
