@@ -1,0 +1,114 @@
+"""One forward and backward pass, compiled where the backend compiles: where backends differ.
+
+`differentiate(forward, finish)` gives `run(weights, *others) -> values`, where
+
+- `forward(token, weights, *others) -> (scalar loss, list of values)`; it asks
+  `token(key, shape, dtype)` for zeros by which the loss is differentiated, too;
+- `finish(weights, gradients of the weights) -> list of values`.
+
+`values` are the lists (of forward, of finish, gradients of the tokens) and the keys of the tokens
+in the order in which they were asked for. Nothing is differentiated where there is nothing to
+differentiate by.
+"""
+
+import keras
+
+
+def _tensorflow(forward, finish):
+    import tensorflow as tf
+
+    keys = []
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def run(weights, *others):
+        tokens = {}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+
+            def token(key, shape, dtype):
+                tokens[key] = tf.zeros(shape, dtype)
+                tape.watch(tokens[key])
+                return tokens[key]
+
+            loss, values = forward(token, weights, *others)
+        keys[:] = tokens
+        gradients = [None] * (len(weights) + len(tokens))
+        if gradients:
+            gradients = tape.gradient(
+                loss, [*weights, *tokens.values()], unconnected_gradients="zero"
+            )
+        done = finish(weights, gradients[: len(weights)])
+        return values, done, gradients[len(weights) :]
+
+    return lambda *arguments: (*run(*arguments), list(keys))
+
+
+def _jax(forward, finish):
+    import jax
+    import jax.numpy as jnp
+
+    known = {}
+
+    @jax.jit
+    def run(weights, tokens, *others):
+        def loss(weights, tokens):
+            return forward(lambda key, *_: tokens[key], weights, *others)
+
+        gradients, values = jax.grad(loss, (0, 1), has_aux=True)(weights, tokens)
+        return values, finish(weights, gradients[0]), gradients[1]
+
+    @jax.jit
+    def plain(weights, *others):
+        return forward(None, weights, *others)[1]
+
+    def call(weights, *others):
+        shape = str(jax.tree.map(jnp.shape, others))
+        if shape not in known:  # the tokens must exist before the pass that asks for them
+            tokens = {}
+
+            def token(key, shape, dtype):
+                tokens[key] = jnp.zeros(shape, dtype)
+                return tokens[key]
+
+            with jax.ensure_compile_time_eval():
+                jax.eval_shape(lambda *a: forward(token, *a), weights, *others)
+            known[shape] = tokens
+        tokens = known[shape]
+        if not tokens and not weights:
+            return plain(weights, *others), [], [], []
+        values, done, gradients = run(weights, tokens, *others)
+        return values, done, [gradients[key] for key in tokens], list(tokens)
+
+    return call
+
+
+def _torch(forward, finish):
+    import torch
+
+    def run(weights, *others):
+        tokens = {}
+
+        def token(key, shape, dtype):
+            from keras.src.backend.torch.core import get_device, to_torch_dtype
+
+            tokens[key] = torch.zeros(
+                shape, dtype=to_torch_dtype(dtype), device=get_device(), requires_grad=True
+            )
+            return tokens[key]
+
+        weights = [w.detach().requires_grad_() for w in weights]
+        loss, values = forward(token, weights, *others)
+        gradients = []
+        if weights or tokens:
+            gradients = torch.autograd.grad(loss, [*weights, *tokens.values()], allow_unused=True)
+            gradients = [
+                torch.zeros_like(x) if g is None else g
+                for x, g in zip([*weights, *tokens.values()], gradients, strict=True)
+            ]
+        done = finish(weights, gradients[: len(weights)])
+        return values, done, gradients[len(weights) :], list(tokens)
+
+    return run
+
+
+differentiate = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]

@@ -1,0 +1,173 @@
+"""One forward and one backward pass through any Keras model, read at its layers."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.layers.repeat import one_by_one
+from zoo.signals.differentiate import differentiate
+from zoo.signals.taps import Recorder, Tap, layers_of
+
+Signals = dict[str, dict[str, np.ndarray]]
+
+
+class Probe:
+    """Reads signals at the layers of a model: all in one forward and one backward pass.
+
+    The model may be Functional, Sequential or subclassed, of the zoo or not; it is not changed,
+    nor are its statistics, its random states or its optimizer. Signals are reduced where they
+    flow: a mean square of each layer's error takes no memory beside the pass itself. The pass is
+    compiled at the first call and again for other shapes.
+
+    Gradients are those of the loss of the data, a mean over the batch; losses that layers and
+    regularizers add are left out. A layer that is used n times in the graph is read n times, as
+    "name", "name#2", …. The error of integers (what goes into an Embedding) is left out.
+
+    Args:
+        model: built.
+        taps: signal name -> `Tap`.
+        layers: names, paths or layers; None for all that own a kernel. See `layers_of`.
+        loss: name, `keras.losses.Loss` or function (targets, outputs); None for the compiled
+            one, or cross-entropy of integer targets where there is none.
+        training: whether layers run as in training: batch normalization by the batch, dropout.
+
+    Call arguments:
+        inputs: a batch as the model takes it, arrays of shape (N, …).
+        targets: of the batch; may be None where no tap reads a gradient.
+
+    Returns (of a call):
+        signal -> layer -> array, layers in the order of the forward pass; kernels of
+        "weight_gradient" in the order of the model.
+
+    Raises:
+        UnknownNameError: the model has no such layer.
+        ZooError: the model is not built, has no weights to differentiate by, or gives several
+            outputs; a batch is empty or holds NaN; a gradient is wanted without targets.
+
+    Example:
+
+    >>> probe = Probe(model, {"q": Tap("input_gradient", mean_square)})
+    >>> probe(images, labels)["q"]["stage1_1_conv"]
+    array(1.2e-07, dtype=float32)
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        taps: Mapping[str, Tap],
+        *,
+        layers: Sequence[str | keras.Layer] | None = None,
+        loss: str | Callable | None = None,
+        training: bool = True,
+    ):
+        self.model, self.taps, self.training = model, dict(taps), training
+        self.layers = layers_of(model, layers)
+        self.backward = any(tap.where.endswith("gradient") for tap in self.taps.values())
+        self._loss = _loss_of(model, loss) if self.backward else None
+        self._kernels = self._find_kernels()
+        self._forward_keys: list[tuple[str, str]] = []
+        self._run = differentiate(self._forward, self._finish)
+
+    def __call__(self, inputs, targets=None) -> Signals:
+        if self.backward and targets is None:
+            raise ZooError("Gradients need targets. Received: targets=None")
+        _check(inputs)
+        x, y = _tensors(inputs), _tensors(targets)
+        trainable = [v.value for v in self.model.trainable_variables]
+        states = [v.value for v in self.model.non_trainable_variables]
+        weights = [v.value for v in self._kernels.values()]
+        values, done, errors, tokens = self._run(weights, trainable, states, x, y)
+        signals: Signals = {name: {} for name in self.taps}
+        of_weights = [
+            (signal, kernel)
+            for signal, tap in self.taps.items()
+            if tap.where == "weight_gradient"
+            for kernel in self._kernels
+        ]
+        for keys, found in (
+            (self._forward_keys, values),
+            (of_weights, done),
+            (tokens, errors),
+        ):
+            for (signal, place), value in zip(keys, found, strict=True):
+                signals[signal][place] = _array(value)
+        return signals
+
+    def _find_kernels(self) -> dict[str, keras.Variable]:
+        if not any(tap.where == "weight_gradient" for tap in self.taps.values()):
+            return {}
+        kernels = {}
+        for layer, name in self.layers.items():
+            own = [v for v in layer._trainable_variables if v.trainable and len(v.shape) >= 2]
+            for variable in own:
+                kernels[name if len(own) == 1 else f"{name}/{variable.name}"] = variable
+        if not kernels:
+            raise ZooError(f"{self.model.name} has no trainable kernel in the layers looked at.")
+        return kernels
+
+    def _forward(self, token, weights, trainable, states, x, y):
+        index = {id(v): i for i, v in enumerate(self.model.trainable_variables)}
+        trainable = list(trainable)
+        for variable, value in zip(self._kernels.values(), weights, strict=True):
+            trainable[index[id(variable)]] = value
+        recorder = Recorder(
+            self.layers, self.taps, lambda signal, place, *spec: token((signal, place), *spec)
+        )
+        with recorder.attached(), one_by_one():
+            outputs, _ = self.model.stateless_call(trainable, states, x, training=self.training)
+        found = recorder.forward
+        self._forward_keys = [(signal, place) for signal in found for place in found[signal]]
+        loss = 0.0
+        if self.backward:
+            if not ops.is_tensor(outputs):
+                raise ZooError(
+                    f"{self.model.name} gives several outputs; the loss must be of one: probe "
+                    "keras.Model(model.inputs, one_output)."
+                )
+            loss = ops.mean(self._loss(y, ops.cast(outputs, "float32")))
+        return loss, [found[signal][place] for signal, place in self._forward_keys]
+
+    def _finish(self, weights, gradients):
+        return [
+            tap.function(weight, gradient)
+            for tap in self.taps.values()
+            if tap.where == "weight_gradient"
+            for weight, gradient in zip(weights, gradients, strict=True)
+        ]
+
+
+def _loss_of(model: keras.Model, loss) -> Callable:
+    loss = getattr(model, "loss", None) if loss is None else loss
+    if loss is None:
+        activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=activation != "softmax")
+    if not isinstance(loss, str) and not callable(loss):
+        raise ZooError(f"loss must be a name or a function (targets, outputs). Received: {loss!r}")
+    return keras.losses.get(loss)
+
+
+def _check(inputs) -> None:
+    leaves = keras.tree.flatten(inputs)
+    if not leaves or any(len(x) == 0 for x in leaves):
+        raise ZooError("A probe needs at least one example. Received none.")
+    for x in leaves:
+        values = _array(x)
+        if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+            example = int(np.argwhere(~finite)[0][0])
+            raise ZooError(f"The inputs are not finite: example {example} of the batch is not.")
+
+
+def _tensors(values):
+    return keras.tree.map_structure(
+        lambda v: None if v is None else ops.convert_to_tensor(v), values
+    )
+
+
+def _array(value) -> np.ndarray:
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    if dtype == "bfloat16":
+        value = ops.cast(value, "float32")
+    return np.asarray(ops.convert_to_numpy(value))
