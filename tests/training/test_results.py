@@ -21,7 +21,7 @@ from zoo.preprocessing import CIFAR
 def fake_run(folder, name, *, top1=0.9, moving=0.8, seed=0, epochs=3):
     """The files of a finished run but its checkpoint."""
     folder.mkdir(parents=True)
-    recipe = {"seed": seed, "epochs": epochs, "batch_size": 128}
+    recipe = {"seed": seed, "epochs": epochs, "batch_size": 128, "learning_rate": 0.01}
     about = {"name": name, "recipe": recipe, "settings": [f"seed={seed}"] if seed else []}
     about |= {"commit": "abc", "backend": "tensorflow", "device": "2 CPU cores"}
     history = [
@@ -53,9 +53,10 @@ def table2_runs(runs):
         seed=1,
     )
     fake_run(home / "lrelu", "maxnorm_table2_usps/lrelu", top1=0.1, moving=None)
-    (home / "maxnorm").mkdir()
+    for row in ("maxnorm", "bn"):  # the one diverged, the other is not finished
+        fake_run(home / row, f"maxnorm_table2_usps/{row}")
+        (home / row / "metrics.json").unlink()
     (home / "maxnorm" / "diverged.json").write_text('{"what": "the loss is nan after step 7"}')
-    (home / "bn").mkdir()  # begun, not finished
     return home
 
 
@@ -63,7 +64,7 @@ def test_table2(tmp_path, capsys):
     table2_runs(tmp_path / "runs")
     to = tmp_path / "results"
     assert maxnorm_table2.main([str(tmp_path / "runs"), "--to", str(to)]) == 1
-    missing = ["bn", "maxnorm", "bn_lrelu", "bn_maxnorm", "lrelu_maxnorm"]
+    missing = ["bn", "bn_lrelu", "bn_maxnorm", "lrelu_maxnorm"]
     assert f"Missing: {', '.join(missing)}" in capsys.readouterr().err
     rows = read_csv(to / "maxnorm_table2_usps.csv")
     assert [row["row"] for row in rows] == [*ROWS, "bn_lrelu_maxnorm"]
@@ -77,10 +78,13 @@ def test_table2(tmp_path, capsys):
     # What was not measured is empty, never filled in.
     assert by_row["bn", ""]["state"] == "missing"
     assert by_row["bn", ""]["test_error"] == ""
-    assert by_row["maxnorm", ""]["state"] == "diverged: the loss is nan after step 7"
+    assert by_row["maxnorm", "0"]["test_error"] == ""
+    assert by_row["maxnorm", "0"]["state"] == "diverged: the loss is nan after step 7"
     page = (to / "maxnorm_table2_usps.md").read_text()
-    assert "| BN | 84.56 | missing | 83.21 | – | – | – | – | – |" in page
-    assert "| BN + LReLU + max-norm | 0.11 | 1.00 | 5.48 | 6.00 | 20.00 | 0 | 3 | 3.0 |" in page
+    assert "| BN | 84.56 | missing | 83.21 | – | – | – | – | – | – |" in page
+    assert (
+        "| BN + LReLU + max-norm | 0.11 | 1.00 | 5.48 | 6.00 | 20.00 | 0.01 | 0 | 3 | 3.0 |" in page
+    )
     assert "2 seeds: 7.00 ± 1.41% test error" in page
     assert (to / "maxnorm_table2_usps.png").read_bytes().startswith(b"\x89PNG")
 
@@ -88,8 +92,8 @@ def test_table2(tmp_path, capsys):
 def test_table2_of_nothing_or_of_something_else(tmp_path, capsys):
     assert maxnorm_table2.main([str(tmp_path), "--to", str(tmp_path)]) == 2
     assert "holds no finished run of bn, lrelu" in capsys.readouterr().err
-    fake_run(tmp_path / "maxnorm_table2_usps" / "bn", "maxnorm_table2_usps/lrelu")
-    with pytest.raises(ZooError, match=r"is a run of maxnorm_table2_usps/lrelu, not of .*/bn\."):
+    fake_run(tmp_path / "maxnorm_table2_usps" / "bn", "maxnorm_mlp100_usps")
+    with pytest.raises(ZooError, match=r"bn is a run of maxnorm_mlp100_usps, of no row of"):
         maxnorm_table2.write(tmp_path, tmp_path / "results")
     assert not (tmp_path / "results").exists()
 

@@ -1,8 +1,9 @@
 """Table II on USPS, from finished runs: `python -m training.results.maxnorm_table2 RUNS`.
 
 Source: Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip
-Connections". Reads RUNS/maxnorm_table2_usps/ROW and, of further seeds, ROW_seedN; writes
-maxnorm_table2_usps.csv, .md and .png. A row without a finished run is said to be missing.
+Connections". Reads the runs in RUNS/maxnorm_table2_usps, of several seeds and learning rates where
+there are such; writes maxnorm_table2_usps.csv, .md and .png. A row without a run that finished or
+diverged is said to be missing.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.recipes.maxnorm_table2_usps import ROWS
-from training.results.runs import Run, diverged, read_run
+from training.results.runs import Run, command, diverged, read_json, read_run
 from zoo.errors import ZooError
 
 NAME = "maxnorm_table2_usps"
@@ -30,6 +31,7 @@ LABELS = {
 COLUMNS = (
     "row",
     "state",
+    "learning_rate",
     "seed",
     "epochs",
     "train_error",
@@ -48,8 +50,9 @@ HEAD = """# 100 dense layers on USPS: table II of Oyedotun et al. (2020)
 Errors in percent, published beside measured. Test errors of rows with batch norm are given with
 the statistics estimated anew on the training set ("test") and with the moving averages of the
 training ("test, moving"); the train errors are those of the whole training set after the last
-epoch. Seeds are the runs' own. Written by `python -m training.results.maxnorm_table2 RUNS`; all
-columns, commands among them, are in [{name}.csv]({name}.csv).
+epoch. A run whose loss exceeds all bounds is given up as diverged. Rates are learning rates; the
+paper chooses them within [1e-4, 0.1]. Written by `python -m training.results.maxnorm_table2 RUNS`;
+all columns, commands among them, are in [{name}.csv]({name}.csv).
 """
 
 
@@ -71,67 +74,79 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def write(runs: Path, to: Path) -> list[str]:
-    """Writes the three files and returns the rows without a finished run.
+    """Writes the three files and returns the rows that are missing.
 
     Raises:
         ValueError: there is no finished run at all, or one cannot be read or is not of its row.
     """
     found = list(_found(runs / NAME))
-    if not any(run for _, _, run in found):
+    if not any(run for *_, run in found):
         raise ZooError(f"{runs / NAME} holds no finished run of {', '.join(ROWS)}.")
-    rows = [_columns(row, state, run) for row, state, run in found]
+    rows = [_columns(*one) for one in found]
     to.mkdir(parents=True, exist_ok=True)
     with open(to / f"{NAME}.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    _draw([(row, run) for row, _, run in found if run], to / f"{NAME}.png")
+    _draw([(row, run) for row, *_, run in found if run], to / f"{NAME}.png")
     (to / f"{NAME}.md").write_text(_page(rows))
-    return [row for row, _, run in found if run is None]
+    return [row for row, state, *_ in found if state == "missing"]
 
 
-def _found(folder: Path) -> Iterator[tuple[str, str, Run | None]]:
-    """(row, state, run) of every run there is, and (row, why not, None) where there is none."""
-    for row in ROWS:
-        folders = [folder / row, *sorted(folder.glob(f"{row}_seed*"))]
-        runs = [run for run in map(read_run, folders) if run]
-        for run in runs:
-            if run.about["name"] != f"{NAME}/{row}":
-                raise ZooError(
-                    f"{run.folder} is a run of {run.about['name']}, not of {NAME}/{row}."
-                )
-            yield row, "finished", run
-        if not runs:
-            reason = next(filter(None, map(diverged, folders)), None)
-            yield row, f"diverged: {reason}" if reason else "missing", None
+def _found(folder: Path) -> Iterator[tuple[str, str, dict | None, Run | None]]:
+    """(row, state, what run.json says, the run if it finished) of every run, in the rows' order."""
+    by_row: dict[str, list] = {row: [] for row in ROWS}
+    for path in sorted(folder.glob("*/run.json")):
+        about = read_json(path)
+        run, reason = read_run(path.parent), diverged(path.parent)
+        row = about["name"].removeprefix(f"{NAME}/")
+        if row not in by_row:
+            raise ZooError(f"{path.parent} is a run of {about['name']}, of no row of {NAME}.")
+        if run or reason:
+            state = "finished" if run else f"diverged: {reason}"
+            by_row[row].append((row, state, about, run))
+    for row, runs in by_row.items():
+        # The learning rate of all rows comes first.
+        yield from sorted(runs, key=lambda r: (len(r[2]["settings"]), _seed(r[2]))) or [
+            (row, "missing", None, None)
+        ]
 
 
-def _columns(row: str, state: str, run: Run | None) -> dict:
+def _seed(about: dict) -> int:
+    return about["recipe"]["seed"]
+
+
+def _columns(row: str, state: str, about: dict | None, run: Run | None) -> dict:
     *_, train, test = ROWS[row]
     columns = {"row": row, "state": state}
     columns |= {"published_train_error": train, "published_test_error": test}
+    if about is None:
+        return columns
+    columns |= {
+        "learning_rate": about["recipe"]["learning_rate"],
+        "seed": _seed(about),
+        "backend": about["backend"],
+        "device": about["device"],
+        "commit": about["commit"],
+        "command": command(about),
+    }
     if run is None:
         return columns
     moving = run.error("test, moving averages")
     return columns | {
-        "seed": run.about["recipe"]["seed"],
         "epochs": len(run.history),
         "train_error": round(run.error("train"), 3),
         "test_error": round(run.error("test"), 3),
         "test_error_moving_averages": "" if moving is None else round(moving, 3),
         "minutes": round(run.minutes, 1),
-        "backend": run.about["backend"],
-        "device": run.about["device"],
-        "commit": run.about["commit"],
-        "command": run.command,
     }
 
 
 def _page(rows: list[dict]) -> str:
     lines = [
-        "| components | published train | train | published test | test | test, moving | seed | "
-        "epochs | minutes |",
-        "|---" * 9 + "|",
+        "| components | published train | train | published test | test | test, moving | rate | "
+        "seed | epochs | minutes |",
+        "|---" * 10 + "|",
     ]
     for row in rows:
         published = f"{row['published_train_error']:.2f}", f"{row['published_test_error']:.2f}"
@@ -141,18 +156,20 @@ def _page(rows: list[dict]) -> str:
                 f"{row['train_error']:.2f}",
                 f"{row['test_error']:.2f}",
                 "–" if moving == "" else f"{moving:.2f}",
-                *(str(row[key]) for key in ("seed", "epochs", "minutes")),
+                *(str(row[key]) for key in ("learning_rate", "seed", "epochs", "minutes")),
             )
         else:
-            cells = row["state"], "–", "–", "–", "–", "–"
+            given = (str(row.get(key, "–")) for key in ("learning_rate", "seed"))
+            cells = row["state"], "–", "–", *given, "–", "–"
         cells = (LABELS[row["row"]], published[0], cells[0], published[1], *cells[1:])
         lines.append(f"| {' | '.join(cells)} |")
     finished = [row for row in rows if row["state"] == "finished"]
-    where = dict.fromkeys(f"{r['backend']}, {r['device']}, commit {r['commit']}" for r in finished)
+    done = [row for row in rows if row["state"] != "missing"]
+    where = dict.fromkeys(f"{r['backend']}, {r['device']}, commit {r['commit']}" for r in done)
     parts = [HEAD.format(name=NAME).strip(), "\n".join(lines)]
     parts += _seeds(finished)
     parts.append("Computed on: " + "; ".join(where) + ".")
-    commands = "\n".join(f"    {row['command']} --data-dir DATA" for row in finished)
+    commands = "\n".join(f"    {row['command']} --data-dir DATA" for row in done)
     parts += [f"Commands:\n\n{commands}", f"![Training and test error by epoch]({NAME}.png)"]
     return "\n\n".join(parts) + "\n"
 

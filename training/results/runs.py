@@ -30,7 +30,7 @@ class Run:
 
     @property
     def command(self) -> str:
-        return " ".join(["python -m training.train", self.about["name"], *self.about["settings"]])
+        return command(self.about)
 
     def error(self, split: str) -> float | None:
         """Error in percent on "test", "train" or "test, moving averages"; None if not measured."""
@@ -46,13 +46,25 @@ def read_run(folder: Path) -> Run | None:
     """
     if not (folder / "metrics.json").is_file():
         return None
-    values = []
-    for name in ("run.json", "log.json", "metrics.json"):
-        try:
-            values.append(json.loads((folder / name).read_text()))
-        except (OSError, ValueError) as error:
-            raise ZooError(f"{folder / name} cannot be read: {error}") from error
-    return Run(folder, *values)
+    names = ("run.json", "log.json", "metrics.json")
+    return Run(folder, *[read_json(folder / name) for name in names])
+
+
+def read_json(path: Path):
+    """What a file of a run folder says.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ZooError(f"{path} cannot be read: {error}") from error
+
+
+def command(about: dict[str, Any]) -> str:
+    """What gives the run of a run.json again."""
+    return " ".join(["python -m training.train", about["name"], *about["settings"]])
 
 
 def diverged(folder: Path) -> str | None:
