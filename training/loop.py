@@ -43,6 +43,7 @@ def train(
     metrics_too: bool = True,
     minutes: float = 15,
     tensorboard: bool = False,
+    sample: Callable[[int, int], tuple] | None = None,
 ) -> list[dict]:
     """Trains from `position` to the end; returns the history.
 
@@ -61,6 +62,8 @@ def train(
             training figures of a resumed epoch are those of its rest.
         minutes: between states within an epoch.
         tensorboard: whether to write its event files, too.
+        sample: (epoch, step) -> the batch of that step, for the report of a divergence; None
+            where the model cannot be probed by one process.
 
     Raises:
         Diverged: the last good state is on disk, and a report in `run/diverged`.
@@ -76,6 +79,7 @@ def train(
         chief=chief,
         metrics_too=metrics_too,
         minutes=minutes,
+        sample=sample,
     )
     with _on_sigterm(guard.stop if chief else lambda: None):
         for epoch in range(position.epoch, epochs):
@@ -110,12 +114,14 @@ class Guard(keras.callbacks.Callback):
     """Ends a `fit` after its epoch; saves states within it, by the clock and on SIGTERM; stops
     when the loss is not finite."""
 
-    def __init__(self, run, position, metrics, average, *, steps, chief, metrics_too, minutes):
+    def __init__(
+        self, run, position, metrics, average, *, steps, chief, metrics_too, minutes, sample
+    ):
         super().__init__()
         self.run, self.position, self.metrics = run, position, metrics
         self.more = average.variables if average else []
         self.steps, self.chief, self.minutes = steps, chief, minutes
-        self.metrics_too = metrics_too
+        self.metrics_too, self.sample = metrics_too, sample
         self.stopping = self.saved = False
 
     def begin(self, epoch: int, history: list[dict]) -> int:
@@ -169,7 +175,8 @@ class Guard(keras.callbacks.Callback):
             return
         message = f"the loss is {loss:.4g} after step {self.done} of epoch {self.epoch + 1}"
         if self.chief:
-            report(self.run, self.model, message, self.more)
+            batch = self.sample(self.epoch, self.done - 1) if self.sample else None
+            report(self.run, self.model, message, self.more, batch)
         raise Diverged(message)
 
     def save(self, position: Position) -> None:

@@ -50,8 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except Diverged as error:
         print(
-            f"training.train: {error}. {run / 'diverged.json'} tells which weights grew; the last "
-            "good state is kept. Choose another --run with, e.g., a lower learning_rate.",
+            f"training.train: {error}. {run / 'diverged.json'} tells which weights grew and "
+            "how signals flow. Choose another --run with, e.g., a lower learning_rate.",
             file=sys.stderr,
         )
         return 3
@@ -202,6 +202,9 @@ def train(
         metrics_too=engine.name != "multiworker",
         minutes=minutes,
         tensorboard=tensorboard,
+        sample=(lambda epoch, step: data.batch(data.order(epoch), epoch, step, 0))
+        if engine.devices == engine.processes == 1
+        else None,
     )
     if average:
         average.apply()

@@ -181,6 +181,10 @@ def test_divergence_stops_with_a_report(tmp_path):
     assert "diverged.json" in output
     told = json.loads((tmp_path / "diverged.json").read_text())
     assert "the loss is" in told["what"]
+    places = [f"hidden{i}_dense" for i in (1, 2, 3)]
+    for values in told["signals"].values():
+        assert list(values)[:3] == places
+    assert list(told["signals"]) == ["output", "error", "gradient"]
     assert not (tmp_path / "checkpoint").exists()
 
 
