@@ -22,8 +22,12 @@ setup(
     # The checkpoints live beside the package in a clone and inside it in a wheel.
     packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo._weights"],
     package_dir={"zoo._weights": "weights"},
-    package_data={"zoo._weights": ["*/zoo.json", "*/model.safetensors", "*/README.md"]},
+    package_data={
+        "zoo.hub": ["pins.json"],
+        "zoo._weights": ["*/zoo.json", "*/model*.safetensors*", "*/README.md"],
+    },
     install_requires=[
+        "huggingface_hub>=2.4",
         "keras>=3.15.1",
         "numpy",
         "pillow",
@@ -33,6 +37,7 @@ setup(
     extras_require={
         "train": ["matplotlib", "tensorboard", "tensorflow-datasets", "importlib_resources"],
         "examples": ["scikit-image"],
+        "probe": ["matplotlib"],
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.9"],
         "test": [

@@ -19,10 +19,11 @@ export TF_CPP_MIN_LOG_LEVEL=3
 for backend in $backends; do
   echo "== $backend"
   # What does not depend on the backend is tested once: readers of files, pictures, recipes, pages,
-  # frozen names and the wheel.
+  # frozen names, the wheel, and the client of the Hub.
   only=()
   if [[ $backend != "${backends%% *}" ]]; then
     for file in test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
+      hub/test_{cache,export_hub,hub_errors,pins,publish,remote,remote_faults,staging}.py \
       training/test_data.py training/test_data_{coco,pictures,prepared,statistics}.py \
       training/test_every_recipe.py training/test_log.py training/test_recipes.py \
       training/test_results.py; do

@@ -101,11 +101,9 @@ def publish(
             f"{dtype} storage lowers top-1 accuracy from {full:.4f} to {metrics[0].value:.4f}. "
             "Publish with --dtype float32."
         )
-    save_checkpoint(model, staged, dataclasses.replace(card, metrics=tuple(metrics)))
     if (run / "curve.png").exists():
-        shutil.copy(run / "curve.png", staged / "curve.png")
-        with open(staged / "README.md", "a") as page:
-            page.write("\n![Error by epoch](curve.png)\n")
+        shutil.copy(run / "curve.png", staged)
+    save_checkpoint(model, staged, dataclasses.replace(card, metrics=tuple(metrics)))
     shutil.rmtree(folder, ignore_errors=True)
     staged.rename(folder)
     return folder

@@ -2,9 +2,19 @@
 
 __version__ = "0.1.0"
 
-from zoo import callbacks, constraints, initializers, layers, models, optimizers, regularizers
+from zoo import (
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    models,
+    optimizers,
+    regularizers,
+    signals,
+)
 from zoo.conversion import convert
 from zoo.hub.index import card, list_weights, load
+from zoo.hub.publish import publish
 from zoo.models import create, list_models
 from zoo.prediction import predict
 from zoo.preprocessing import preprocess
@@ -24,5 +34,7 @@ __all__ = [
     "optimizers",
     "predict",
     "preprocess",
+    "publish",
     "regularizers",
+    "signals",
 ]

@@ -13,6 +13,7 @@ EPILOG = """examples:
   zoo list "*.cifar10"
   zoo info maxnorm_plainnet50
   zoo predict maxnorm_plainnet50.cifar10 cat.jpg dog.jpg --top 3
+  zoo probe plainnet44 --init he
 """
 
 
@@ -23,8 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after `zoo`; None for those of this process.
 
     Returns:
-        Exit code: 0; 1 where some photos could not be read; 2 for a mistake in the call, told in
-        one line on stderr; 130 after Ctrl-C; 141 where the reader of the output has gone.
+        Exit code: 0; 1 where some photos could not be read, or cached files are damaged; 2 for a
+        mistake in the call, told in one line on stderr; 130 after Ctrl-C; 141 where the reader of
+        the output has gone.
 
     Example:
 
@@ -60,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+    def command(name: str, run, text: str, among=commands) -> argparse.ArgumentParser:
+        sub = among.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
         sub.add_argument("--json", action="store_true", help="for programs")
         return sub
@@ -76,6 +78,42 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("model", metavar="MODEL", help="name of a checkpoint, or its folder")
     sub.add_argument("photos", metavar="PHOTO", nargs="+", help="image file")
     sub.add_argument("--top", type=int, default=5, help="classes for each photo (5)")
+
+    sub = command("probe", _probe, "Where a net stops training: its signals, and a verdict.")
+    sub.add_argument(
+        "model",
+        metavar="MODEL",
+        help="architecture (fresh), checkpoint or its folder, .keras file, keras.applications.NAME",
+    )
+    sub.add_argument("--data", help=".npz file (x, y) or folder of pictures; else random normal")
+    sub.add_argument("--init", help="new values for all kernels: he, orthonormal, …")
+    sub.add_argument("--to", metavar="FILE", help="report, pictures beside it (MODEL.probe.html)")
+    sub.add_argument("--batch", type=int, default=32, help="examples (32)")
+    sub.add_argument("--seed", type=int, default=0, help="of what is random (0)")
+
+    sub = command("publish", _publish, "Puts a checkpoint folder on the Hugging Face Hub.")
+    sub.add_argument("folder", metavar="FOLDER", help="of the checkpoint")
+    sub.add_argument("to", metavar="hf://ORG/NAME", help="the repository, made where needed")
+    sub.add_argument("--dry-run", action="store_true", help="send nothing, tell what would be")
+    sub.add_argument("--private", action="store_true", help="if the repository is made")
+    sub.add_argument("--tag", help="for the commit, e.g. v1")
+    sub.add_argument("--message", help="of the commit")
+    sub.add_argument("--version", type=int, help="of the checkpoint, for other weights")
+    sub.add_argument("--dtype", choices=["float32", "float16"], help="of the stored kernels")
+    sub.add_argument("--pin", metavar="FILE", help="JSON file that gets the entry of pins.json")
+
+    text = "The zoo's checkpoints that were downloaded from the Hugging Face Hub."
+    cache = commands.add_parser("cache", help=text, description=text)
+    actions = cache.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for action, text in (
+        ("list", "Their names, repositories, commits, sizes."),
+        ("verify", "Whether every file has the hash that its card names; exit code 1 if not."),
+        ("clean", "Removes them."),
+    ):
+        sub = command(action, _cache, text, actions)
+        sub.add_argument("pattern", metavar="NAME", nargs="?", help='checkpoint, e.g. "*.cifar10"')
+    sub.add_argument("--all", action="store_true", help="all checkpoints of the zoo")
+    sub.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
 
@@ -90,7 +128,10 @@ def _list(args: argparse.Namespace) -> int:
     if not architectures and not checkpoints:
         known = [*list_models(), *index.list_weights()]
         raise UnknownNameError("model or checkpoint", args.pattern, known)
-    rows = [_summary(index.card(name)) for name in checkpoints]
+    # Those that are only on the Hub are not asked for: a list takes no network.
+    here = [name for name in checkpoints if index.is_here(name)]
+    rows = [_summary(index.card(name)) for name in here]
+    rows += [{"name": name, "hub": True} for name in checkpoints if name not in here]
     if args.json:
         _print_json({"architectures": architectures, "checkpoints": rows})
         return 0
@@ -101,6 +142,7 @@ def _list(args: argparse.Namespace) -> int:
         width = max(len(row["name"]) for row in rows)
         for row in rows:
             measured = f"{row['top1']:7.2%} top-1 on {row['data']}" if "top1" in row else ""
+            measured = "  on the Hub" if "hub" in row else measured
             print(f"  {row['name']:{width}}{measured}".rstrip())
     return 0
 
@@ -185,7 +227,7 @@ def _print_card(card: Any) -> None:
     args = ", ".join(f"{name}={value!r}" for name, value in card.args.items())
     labels = ", ".join(card.labels[:10]) + (", …" if len(card.labels) > 10 else "")
     size = f"{how.size[0]} x {how.size[1]} x {how.channels}"
-    recipe = " ".join([training.recipe, *training.settings])
+    recipe = " ".join(["recipe" if training.recipe else "", training.recipe, *training.settings])
     _print_table(
         [
             ("name", f"{card.name}, version {card.version}"),
@@ -198,7 +240,7 @@ def _print_card(card: Any) -> None:
             ("published", training.published),
             ("input", f"{size}, shorter side resized to {how.resize} ({how.interpolation})"),
             ("classes", f"{len(card.labels)}: {labels}" if labels else "no labels"),
-            ("training", f"recipe {recipe}: {training.epochs} epochs on {training.data}"),
+            ("training", f"{recipe.strip()}: {training.epochs} epochs on {training.data}"),
             ("license", card.license),
             ("citation", card.citation),
             ("requires", card.requires),
@@ -239,6 +281,33 @@ def _predict(args: argparse.Namespace) -> int:
     if args.json:
         _print_json(results)
     return int(failed)
+
+
+# -------------------------------------------------------------------------------------- zoo probe
+
+
+def _probe(args: argparse.Namespace) -> int:
+    from zoo import cli_probe
+
+    return cli_probe.run(args)
+
+
+# ------------------------------------------------------------------------------------ zoo publish
+
+
+def _publish(args: argparse.Namespace) -> int:
+    from zoo import cli_publish
+
+    return cli_publish.run(args)
+
+
+# -------------------------------------------------------------------------------------- zoo cache
+
+
+def _cache(args: argparse.Namespace) -> int:
+    from zoo import cli_cache
+
+    return cli_cache.run(args)
 
 
 def _print_json(value: Any) -> None:

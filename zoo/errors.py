@@ -30,5 +30,9 @@ class CheckpointError(ZooError):
     """A checkpoint folder cannot be trusted or does not fit the model. Nothing of it was loaded."""
 
 
+class HubError(ZooError):
+    """The Hugging Face Hub did not give what was asked for; the message says what to do."""
+
+
 class ImageError(ZooError):
     """A file or array is not an image that the zoo can read."""

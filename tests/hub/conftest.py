@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 from hub_helpers import make_checkpoint
+from loopback import Hub
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,11 @@ def template(tmp_path_factory):
 def folder(template, tmp_path):
     """A checkpoint folder to spoil."""
     return shutil.copytree(template[0], tmp_path / "toy")
+
+
+@pytest.fixture
+def hub():
+    """A Hub on this machine; nothing may be sent to it that the real one would not take."""
+    with Hub() as server:
+        yield server
+    assert server.problems == []

@@ -100,7 +100,10 @@ def test_new_head_is_exactly_the_head(mlp, caplog, classes):
     assert not np.isin(new["head_dense/kernel"], old["head_dense/kernel"]).any()
     assert not new["head_dense/bias"].any()
     assert predict(tuned).shape == (4, classes)
-    assert tuned.zoo_card == dataclasses.replace(card, labels=())
+    args = {**card.args, "num_classes": classes}
+    assert tuned.zoo_card == dataclasses.replace(card, args=args, labels=(), metrics=())
+    assert set(tuned.zoo_new) == head
+    assert load_checkpoint(folder).zoo_new == ()
     (record,) = (r for r in caplog.records if r.name == "zoo")
     assert "NEW head" in record.message
     assert "head_dense/kernel" in record.message

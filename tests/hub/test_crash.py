@@ -38,10 +38,11 @@ def test_full_disk(older, monkeypatch, failing):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if failing == "write":
+        real = open
 
         class Full:
             def __init__(self, path, mode):
-                self.file = open(path, mode)  # noqa: SIM115
+                self.file = real(path, mode)
 
             def __enter__(self):
                 return self
@@ -53,7 +54,10 @@ def test_full_disk(older, monkeypatch, failing):
                 self.file.write(data[:100])
                 full()
 
-        monkeypatch.setattr(files, "open", Full, raising=False)
+        def opened(path, mode, **options):
+            return Full(path, mode) if "w" in mode else real(path, mode, **options)
+
+        monkeypatch.setattr(files, "open", opened, raising=False)
     else:
         monkeypatch.setattr(files.os, failing, full)
     with pytest.raises(OSError, match="No space left"):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from helpers import array
 from hub_helpers import images, make_checkpoint, predict
 
 import zoo
@@ -60,10 +61,47 @@ def test_every_family_can_be_deferred(family):
     variant = min((v for v in variants().values() if v.family.__name__ == family), key=_depth)
     model = deferred.build_without_values(lambda: zoo.create(variant.name))
     assert all(v._value is None for v in model.variables)
+    count = model.count_params()
+    again = deferred.build_without_values(lambda: zoo.create(variant.name), most=count)
+    assert again.count_params() == count
+    with pytest.raises(deferred.TooManyWeights):
+        deferred.build_without_values(lambda: zoo.create(variant.name), most=count - 1)
 
 
 def _depth(variant):
     return variant.args.get("depth", 0)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_shared_memory_is_never_mixed_up(shift):
+    """Arrays that lie side by side, on and off the boundaries where no copy is made: after
+    training, the model is the same as with arrays of its own."""
+    rng = np.random.default_rng(0)
+
+    def create():
+        inputs = keras.Input((16,))
+        x = keras.layers.Dense(16, activation="tanh", name="a")(inputs)
+        return keras.Model(inputs, keras.layers.Dense(4, name="b")(x))
+
+    plain = create()
+    memory = np.empty(4 * 1024, "uint8")
+    values = memory[-memory.ctypes.data % 64 :][:2048].view("float32")[shift:]
+    values[:] = rng.normal(size=values.shape)
+    arrays, at = {}, 0
+    for v in plain.weights:
+        size = int(np.prod(v.shape))
+        arrays[v.path] = values[at : at + size].reshape(tuple(v.shape))
+        at += size
+    plain.set_weights([arrays[v.path].copy() for v in plain.weights])
+    shared = deferred.build_without_values(create)
+    deferred.fill(shared, arrays)
+    x, y = rng.normal(size=(8, 16)).astype("float32"), rng.normal(size=(8, 4)).astype("float32")
+    for model in (plain, shared):
+        model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+        model.fit(x, y, epochs=3, batch_size=4, shuffle=False, verbose=0)
+    del arrays, values, memory
+    for mine, other in zip(shared.weights, plain.weights, strict=True):
+        np.testing.assert_array_equal(array(mine), array(other))
 
 
 def test_random_states_start(monkeypatch):

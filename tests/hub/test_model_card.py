@@ -6,7 +6,7 @@ import re
 import pytest
 from hub_helpers import make_card
 
-from zoo.hub import FileEntry, Metric
+from zoo.hub import FileEntry, Metric, Training
 from zoo.hub.model_card import readme
 
 yaml = pytest.importorskip("yaml")
@@ -50,6 +50,80 @@ def test_the_hubs_client_reads_it():
         ("test", "loss", 1e-5),
         ("train", "top1", 1.0),
     ]
+
+
+def test_metadata_is_what_the_hubs_own_classes_write():
+    hub = pytest.importorskip("huggingface_hub")
+    metrics = (
+        Metric("toys", "test", "top1", 0.75, 4, "a"),
+        Metric("toys", "test", "loss", 1e-5, 4, "a"),
+        Metric("toys", "train", "top1", 1.0, 8, "b"),
+    )
+    data = hub.ModelCardData(
+        library_name="keras",
+        pipeline_tag="image-classification",
+        license="apache-2.0",
+        datasets=["toys"],
+        tags=["keras", "zoo", "image-classification", "maxnorm_mlp3"],
+        model_name="maxnorm_mlp3.toy",
+        eval_results=[
+            hub.EvalResult(
+                task_type="image-classification",
+                dataset_type=m.dataset,
+                dataset_name=m.dataset,
+                dataset_split=m.split,
+                metric_type=m.name,
+                metric_name=m.name,
+                metric_value=m.value,
+            )
+            for m in metrics
+        ],
+    )
+    text = readme(card_of(metrics=metrics))
+    assert metadata(text) == data.to_dict()
+    assert hub.ModelCard(text).data.to_dict() == data.to_dict()
+
+
+def test_what_to_load():
+    text = readme(card_of(), "hf://org/toy")
+    assert 'zoo.load("hf://org/toy")' in text
+    assert 'zoo.load("hf://org/toy", num_classes=5)' in text
+    assert 'zoo.load("maxnorm_mlp3.toy")' not in text
+
+
+def test_curve():
+    assert "![Error by epoch](curve.png)" in readme(card_of(), curve=True)
+    assert "curve.png" not in readme(card_of())
+
+
+def test_without_the_zoo():
+    entry = FileEntry(1, "ab" * 32)
+    names = ("config.json", "metadata.json", "model.weights.h5")
+    card = make_card(files={**FILES, **dict.fromkeys(names, entry)})
+    assert 'keras.saving.load_model("hf://org/toy")' in readme(card, "hf://org/toy")
+    assert "load_model" not in readme(card_of())
+    assert "The network itself takes the zoo." in readme(card_of())
+
+
+def test_shards():
+    shards = {f"model-0000{i}-of-00002.safetensors": FileEntry(1000, "ab" * 32) for i in (1, 2)}
+    card = make_card(files={**shards, "model.safetensors.index.json": FileEntry(9, "ab" * 32)})
+    text = readme(card)
+    assert "model-00001-of-00002.safetensors to model-00002-of-00002.safetensors" in text
+    assert "2,000 bytes" in text
+
+
+def test_training_by_another_program():
+    training = Training(settings=("pretrained=plainnet20.toy",), data="flowers", epochs=3)
+    text = readme(card_of(training=training, metrics=()))
+    assert "training.train" not in text
+    assert "| settings | pretrained=plainnet20.toy |" in text
+    assert "| epochs | 3 |" in text
+    for unknown in ("commit", "seed", "backend", "time"):
+        assert f"| {unknown}" not in text
+    nothing = readme(card_of(training=Training(), metrics=()))
+    assert "trained on" not in nothing
+    assert "epochs" not in nothing
 
 
 def test_page():

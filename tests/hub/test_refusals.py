@@ -1,10 +1,14 @@
 """Everything that can be wrong with a folder is one clear error, and nothing is loaded."""
 
+import contextlib
+import hashlib
+import json
 import os
 
 import keras
 import numpy as np
 import pytest
+from helpers import array
 from hub_helpers import edit_card, edit_weights, make_checkpoint, write_weights
 from safetensors.numpy import load, save
 
@@ -75,12 +79,31 @@ class TestFiles:
         refused(folder, name)
 
 
-def test_links_to_files_are_well(folder, nothing_is_loaded):
-    """A Hub cache is made of them."""
+def test_links_out_of_the_folder_are_well(folder, nothing_is_loaded):
+    """A Hub cache is made of them, and hashes say what is behind them."""
     for name in ("zoo.json", "model.safetensors"):
-        (folder / name).rename(folder / f"blob-{name}")
-        (folder / name).symlink_to(f"blob-{name}")
+        (folder / name).rename(folder.parent / f"blob-{name}")
+        (folder / name).symlink_to(f"../blob-{name}")
     assert load_checkpoint(folder).built
+    nothing_is_loaded.clear()
+
+
+@pytest.mark.parametrize("name", ["zoo.json", "model.safetensors"])
+@pytest.mark.parametrize("target", ["/dev/zero", "/dev/tty", "/proc/self/maps"])
+def test_links_to_what_is_no_such_file(folder, name, target):
+    (folder / name).unlink()
+    (folder / name).symlink_to(target)
+    refused(folder, name)
+
+
+def test_the_bytes_that_were_hashed_are_those_that_were_loaded(folder, nothing_is_loaded):
+    """Whoever writes to the file later, changes nothing: it is not mapped into memory."""
+    model = load_checkpoint(folder)
+    before = {v.path: array(v) for v in model.weights}
+    with open(folder / "model.safetensors", "r+b") as file:
+        file.write(b"\xff" * (folder / "model.safetensors").stat().st_size)
+    for v in model.weights:
+        np.testing.assert_array_equal(array(v), before[v.path])
     nothing_is_loaded.clear()
 
 
@@ -106,6 +129,11 @@ class TestBytes:
         with open(folder / "model.safetensors", "r+b") as file:
             file.truncate(1 << 40)
         refused(folder, "model.safetensors", "at most")
+
+    def test_card_vouching_for_a_size_that_is_not_there(self, folder):
+        size = (folder / "model.safetensors").stat().st_size
+        edit_card(folder, lambda c: c["files"]["model.safetensors"].update(size=1 << 59))
+        refused(folder, "cut off", f"{size:,} of {1 << 59:,} bytes")
 
     def test_card_vouching_for_a_terabyte(self, folder):
         with open(folder / "model.safetensors", "r+b") as file:
@@ -140,6 +168,7 @@ def rename(old, new):
 
 
 KERNEL, BIAS = "hidden1_dense/kernel", "hidden1_dense/bias"
+INDEX = "model.safetensors.index.json"
 
 
 @pytest.mark.parametrize(
@@ -196,9 +225,19 @@ def test_new_head_trusts_no_more(folder):
         (lambda c: c["args"].update(units="5"), ["args", "units"]),
         (lambda c: c["args"].update(nonlinearity="__import__"), ["args", "nonlinearity"]),
         (lambda c: c["args"].update(input_shape=[4, 4, 4, 1]), ["args", "input_shape"]),
+        (lambda c: c["args"].update(units=[5] * 200_000), ["args", "units must be", "..."]),
+        (lambda c: c["args"].update({"x" * 900_000: 1}), ["args", "Unknown argument", "'xxx"]),
+        (lambda c: c["args"].update(units=4), ["params must be"]),
         (lambda c: c["args"].update(units=6), ["params must be"]),
+        (lambda c: c["args"].update(num_classes=10**6), ["params must be"]),
+        (lambda c: c.update(params=10**17), ["params must fit into", "1000000000"]),
+        (
+            lambda c: c.update(architecture="residual_mlp40", name="residual_mlp40.toy"),
+            ["args", "residual_mlp40"],
+        ),
         (lambda c: c["args"].update(norm="none"), ["params must be"]),
         (lambda c: c["args"].update(units=65536, input_shape=[65536, 65536, 3]), ["params"]),
+        (lambda c: c["args"].update(units=65536, input_shape=[65536] * 3), ["params"]),
         (lambda c: c["args"].update(weight_decay=float("nan")), ["args['weight_decay']"]),
         (lambda c: c.update(params=c["params"] + 1), ["params must be"]),
         (lambda c: c.update(labels=["a"]), ["labels must be 3"]),
@@ -255,9 +294,71 @@ def test_nothing_large_is_allocated(folder):
     """A card that asks for terabytes costs no memory before it is refused."""
     import resource
 
-    edit_card(folder, lambda c: c["args"].update(units=60000, input_shape=[60000, 60000, 3]))
-    edit_card(folder, lambda c: c["preprocess"].update(size=[60000, 60000], channels=3))
+    edit_card(folder, lambda c: c["args"].update(units=60000, input_shape=[4000, 4000, 3]))
+    edit_card(folder, lambda c: c["preprocess"].update(size=[4000, 4000], channels=3))
     edit_card(folder, lambda c: c["preprocess"].update(mean=[0] * 3, std=[1] * 3))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(folder, "params must be")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+def test_building_stops_at_more_weights_than_the_card_names(folder):
+    """A small file cannot make a deep or wide net be built to the end."""
+    for name, args in {
+        "resnet2402": {"input_shape": [4, 4, 3]},
+        "resnet152": {"width": 4096, "num_classes": 10**6, "input_shape": [224, 224, 3]},
+    }.items():
+        edit_card(folder, lambda c, n=name, a=args: c.update(architecture=n, name=f"{n}.x", args=a))
+        with layers_made() as made:
+            refused(folder, "params must be", "223")
+        assert len(made) < 100
+
+
+@contextlib.contextmanager
+def layers_made():
+    made = []
+    real = keras.layers.Layer.add_weight
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            keras.layers.Layer, "add_weight", lambda *a, **k: (made.append(a), real(*a, **k))[1]
+        )
+        yield made
+
+
+class TestShards:
+    @pytest.fixture
+    def folder(self, template, tmp_path):
+        folder, model = template
+        card = checkpoint.save_checkpoint(model, tmp_path, read_card(folder), max_shard_size=400)
+        assert len(card.weight_files) > 1
+        return tmp_path
+
+    def change_index(self, folder, text: str):
+        (folder / INDEX).write_text(text)
+        entry = {"size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        edit_card(folder, lambda c: c["files"].update({INDEX: entry}))
+
+    def test_huge_index(self, folder):
+        self.change_index(folder, " " * 1_000_001)
+        refused(folder, INDEX, "larger than 1,000,000 bytes")
+
+    @pytest.mark.parametrize("place", ["../x.safetensors", "/dev/zero", None, [], 7])
+    def test_index_that_leads_elsewhere(self, folder, place):
+        index = json.loads((folder / INDEX).read_text())
+        index["weight_map"][KERNEL] = place
+        self.change_index(folder, json.dumps(index))
+        refused(folder, INDEX, KERNEL)
+
+    def test_shards_exchanged(self, folder):
+        """Each is what its hash says, but not what the index says."""
+        first, second = read_card(folder).weight_files[:2]
+        (folder / first).rename(folder / "x")
+        (folder / second).rename(folder / first)
+        (folder / "x").rename(folder / second)
+
+        def change(card):
+            files = card["files"]
+            files[first], files[second] = files[second], files[first]
+
+        edit_card(folder, change)
+        refused(folder, "safetensors")

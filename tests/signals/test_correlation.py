@@ -4,7 +4,7 @@ import pytest
 
 import zoo
 from zoo.errors import ZooError
-from zoo.signals import filter_correlations
+from zoo.signals.correlation import coherence, filter_correlations
 
 
 def test_known_angles():
@@ -35,6 +35,23 @@ def test_scale_and_dead_filters_do_not_matter():
     np.testing.assert_allclose(filter_correlations(kernel), [0, 1, 0], atol=1e-12)
 
 
+def test_coherence_finds_planted_twins():
+    kernel = keras.initializers.HeNormal(seed=0)((3, 3, 8, 16))
+    kernel = np.array(keras.ops.convert_to_numpy(kernel))
+    alone = coherence(kernel)
+    assert 0 < alone < 0.6
+    kernel[..., 3] = -2 * kernel[..., 11]
+    assert coherence(kernel) == pytest.approx(1)
+    found = filter_correlations(kernel)
+    assert (np.abs(found) > 0.99).sum() == 1
+    assert found.min() == pytest.approx(-1)
+    assert coherence(np.array([[1.0, 1.0], [0.0, 1.0]])) == pytest.approx(np.sqrt(0.5))
+    assert coherence(zoo.initializers.Orthonormal(seed=0)((3, 3, 8, 16))) < 1e-5
+    assert coherence(np.ones((4, 1))) == 0  # one filter has no other
+
+
 def test_vectors_have_no_filters():
     with pytest.raises(ZooError, match=r"at least two dimensions.*Received: shape=\(4,\)"):
         filter_correlations(np.ones(4))
+    with pytest.raises(ZooError, match="at least two dimensions"):
+        coherence(np.ones(4))

@@ -12,13 +12,17 @@ from zoo.preprocessing import Preprocess
 
 ZOO_FORMAT = 1
 CARD_FILE = "zoo.json"
+# The weights are in one file, or in numbered shards and an index of them.
 WEIGHTS_FILE = "model.safetensors"
-# The last three only on the Hub, for people without the zoo; this package never opens them.
-FILES = (WEIGHTS_FILE, "config.json", "metadata.json", "model.weights.h5")
+INDEX_FILE = "model.safetensors.index.json"
+# For `keras.saving.load_model` without the zoo; loading never opens them.
+KERAS_FILES = ("config.json", "metadata.json", "model.weights.h5")
+FILES = (WEIGHTS_FILE, INDEX_FILE, *KERAS_FILES)
 
 _NAME = re.compile(r"[a-z0-9_]{1,100}\.[a-z0-9_-]{1,100}")
+_SHARD = re.compile(r"model-[0-9]{5}-of-[0-9]{5}\.safetensors")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MAX_SIDE = 65536
+_MAX_SIDE = 4096  # pixels: no card makes `zoo.predict` fill the memory with one picture
 _NESTED = (Mapping, list, tuple)
 
 # What the arguments of architectures are made of; `zoo.models.arguments` judges them.
@@ -64,7 +68,8 @@ class Training:
     """Where the weights come from.
 
     Attributes:
-        recipe, settings: name in `training/recipes`, and the "key=value" settings given to it.
+        recipe, settings: name in `training/recipes`, and the "key=value" settings given to it;
+            "" for a training by another program, whose other fields may be empty, too.
         commit: of the code.
         data, epochs, seed, backend, device: of the training.
         wall_time: seconds.
@@ -74,18 +79,18 @@ class Training:
         curve: (epoch, training error, test error or None) by epoch.
     """
 
-    recipe: str
-    settings: tuple[str, ...]
-    commit: str
-    data: str
-    epochs: int
-    seed: int
-    backend: str
-    device: str
-    wall_time: float
-    recalibrated: int
-    published: str
-    curve: tuple[tuple[int, float, float | None], ...]
+    recipe: str = ""
+    settings: tuple[str, ...] = ()
+    commit: str = ""
+    data: str = ""
+    epochs: int = 0
+    seed: int = 0
+    backend: str = ""
+    device: str = ""
+    wall_time: float = 0.0
+    recalibrated: int = 0
+    published: str = ""
+    curve: tuple[tuple[int, float, float | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,22 @@ class Card:
     citation: str
     requires: str
 
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """Names of the files with the weights, in order; () where `files` has no complete set."""
+        shards = sorted(name for name in self.files if _SHARD.fullmatch(name))
+        if not shards and INDEX_FILE not in self.files:
+            return (WEIGHTS_FILE,) if WEIGHTS_FILE in self.files else ()
+        complete = len(shards) > 1 and shards == shard_names(len(shards))
+        if complete and INDEX_FILE in self.files and WEIGHTS_FILE not in self.files:
+            return tuple(shards)
+        return ()
+
+
+def shard_names(count: int) -> list[str]:
+    """Names of the files of a checkpoint that is in `count` parts."""
+    return [f"model-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
+
 
 def parse_card(data: bytes, where: str) -> Card:
     """Reads the bytes of a `zoo.json`.
@@ -171,10 +192,12 @@ def _ranges(card: Card):
     yield "preprocess.scale", how.scale, "other than 0", how.scale
     unique = "different layer names"
     yield "head", card.head, unique, all(card.head) and len(set(card.head)) == len(card.head)
-    yield "files", list(card.files), f"among {WEIGHTS_FILE}", WEIGHTS_FILE in card.files
+    whole = f"{WEIGHTS_FILE} or all shards and {INDEX_FILE}"
+    yield "files", list(card.files), whole, card.weight_files
     for name, entry in card.files.items():
         path = f"files[{show(name)}]"
-        yield path, name, f"one of {', '.join(FILES)}", name in FILES
+        known = name in FILES or _SHARD.fullmatch(name)
+        yield path, name, f"one of {', '.join(FILES)} or a shard", known
         yield f"{path}.size", entry.size, "0 or more", entry.size >= 0
         yield f"{path}.sha256", entry.sha256, "64 hex digits", _SHA256.fullmatch(entry.sha256)
     if norm := card.batch_norm:

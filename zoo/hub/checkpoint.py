@@ -1,4 +1,4 @@
-"""Checkpoint folders: `zoo.json`, `model.safetensors` and `README.md`.
+"""Checkpoint folders: `zoo.json`, `model.safetensors` or shards of it, and `README.md`.
 
 Loading runs no code from a file: the card chooses among the architectures of this package, its
 arguments are checked one by one, and the weights are read only after their size, hash, names,
@@ -8,7 +8,7 @@ shapes and dtypes proved to be those of the model.
 import dataclasses
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,22 @@ import keras
 import numpy as np
 
 from zoo.errors import CheckpointError, ZooError
-from zoo.hub.card import CARD_FILE, WEIGHTS_FILE, Card, parse_card, to_json
-from zoo.hub.deferred import build_without_values, fill
-from zoo.hub.files import (
-    Spec,
-    compare_names,
-    encode,
-    entry_of,
-    few,
-    read_file,
-    read_tensors,
-    write_files,
-)
-from zoo.hub.model_card import readme
+from zoo.hub.card import CARD_FILE, INDEX_FILE, WEIGHTS_FILE, Card, FileEntry, parse_card, to_json
+from zoo.hub.deferred import TooManyWeights, build_without_values, fill
+from zoo.hub.files import Content, compare_names, few, read_file, write_files
+from zoo.hub.model_card import CURVE_FILE, readme
+from zoo.hub.model_of_card import check_facts, create_model, of_layers, resolve, specs_of
 from zoo.hub.schema import MAX_BYTES, refuse
+from zoo.hub.tensors import (
+    MAX_SHARD_SIZE,
+    Spec,
+    check_sizes,
+    encode,
+    encode_index,
+    read_weights,
+    split,
+)
 from zoo.models.arguments import parse_arguments
-from zoo.models.registry import Variant, create, find
 
 _log = logging.getLogger("zoo")
 
@@ -46,7 +46,13 @@ def read_card(folder: str | os.PathLike) -> Card:
     return parse_card(read_file(path, MAX_BYTES), str(path))
 
 
-def save_checkpoint(model: keras.Model, folder: str | os.PathLike, card: Card) -> Card:
+def save_checkpoint(
+    model: keras.Model,
+    folder: str | os.PathLike,
+    card: Card,
+    *,
+    max_shard_size: int = MAX_SHARD_SIZE,
+) -> Card:
     """Writes a model as a checkpoint folder.
 
     The card goes last, and names the hash of the weights: a crash in between leaves a folder that
@@ -54,9 +60,12 @@ def save_checkpoint(model: keras.Model, folder: str | os.PathLike, card: Card) -
 
     Args:
         model: built by `zoo.create(card.architecture, **card.args)`, under any dtype policy.
-        folder: made where it does not exist; files in it are replaced.
+        folder: made where it does not exist; files in it are replaced, and files that only the
+            older card names are removed.
         card: `files` and `params` are filled in, whatever they say. With `dtype="float16"`,
             tensors of two or more dimensions are stored in float16; vectors stay float32.
+        max_shard_size: bytes of tensors that one file may hold; more are written in shards, by
+            the convention of `model.safetensors.index.json`. No tensor is split.
 
     Returns:
         The card as written.
@@ -68,12 +77,14 @@ def save_checkpoint(model: keras.Model, folder: str | os.PathLike, card: Card) -
     folder = Path(folder)
     where = str(folder / CARD_FILE)
     # First with an empty file: a card that would be refused must not cost a conversion.
-    card = dataclasses.replace(card, params=model.count_params())
-    card = _with_weights(card, b"", where)
-    variant, args = _resolve(card, where)
-    own = build_without_values(lambda: _create(card, where, args))
-    _check_facts(card, where, own, variant.options | args)
-    expected, given = _expected(own, card, where), _expected(model, card, where)
+    card = dataclasses.replace(
+        card, params=model.count_params(), files={WEIGHTS_FILE: FileEntry(0, "0" * 64)}
+    )
+    card = parse_card(to_json(card).encode(), where)
+    variant, args = resolve(card, where)
+    own = build_without_values(lambda: create_model(card, where, args))
+    check_facts(card, where, own, variant.options | args)
+    expected, given = specs_of(own, card, where), specs_of(model, card, where)
     problems = compare_names(given, expected) or [
         f"has {name} of shape {given[name][0]}, not {expected[name][0]}"
         for name in expected
@@ -81,16 +92,76 @@ def save_checkpoint(model: keras.Model, folder: str | os.PathLike, card: Card) -
     ]
     if problems:
         refuse(where, f"the model is not {card.architecture} with the args: it {problems[0]}")
-    data = encode({v.path: _stored(v, expected[v.path][1], where) for v in model.weights})
-    card = _with_weights(card, data, where)
-    write_files(
+
+    for variable in model.weights:
+        _stored(variable, expected[variable.path][1], where)  # refused before anything is written
+    contents = weight_contents(model, expected, max_shard_size, where)
+    return write_card(folder, card, contents)
+
+
+def weight_contents(
+    model: keras.Model, expected: Mapping[str, Spec], max_shard_size: int, where: str
+) -> dict[str, Content]:
+    """The files of a model's weights, and the index where they are in shards.
+
+    Args:
+        model: whose weights are stored.
+        expected: path -> (shape, dtype), of all of them.
+        max_shard_size: see `save_checkpoint`.
+        where: names the checkpoint in errors.
+    """
+    variables = {v.path: v for v in model.weights}
+
+    def stored(path: str) -> np.ndarray:
+        return _stored(variables[path], expected[path][1], where)
+
+    shards = split(expected, max_shard_size)
+    contents: dict[str, Content] = {
+        file: lambda _, names=names: encode(names, expected, stored)
+        for file, names in shards.items()
+    }
+    if len(shards) > 1:
+        contents[INDEX_FILE] = lambda _: [encode_index(shards, expected)]
+    return contents
+
+
+def write_card(
+    folder: str | os.PathLike,
+    card: Card,
+    contents: Mapping[str, Content] | None = None,
+    *,
+    source: str | None = None,
+) -> Card:
+    """Writes `README.md` and `zoo.json`, behind the files that the card is to vouch for.
+
+    Args:
+        folder: of the checkpoint.
+        card: `files` is kept where `contents` is None.
+        contents: name -> content of all files of the card.
+        source: what `zoo.load` takes to load it; None for the card's name.
+
+    Returns:
+        The card as written.
+    """
+    folder = Path(folder)
+    older = _files_before(folder)
+    curve = (folder / CURVE_FILE).exists()
+
+    def complete(entries: Mapping[str, FileEntry]) -> Card:
+        files = card.files if contents is None else {name: entries[name] for name in contents}
+        return dataclasses.replace(card, files=files)
+
+    entries = write_files(
         folder,
         {
-            WEIGHTS_FILE: data,
-            "README.md": readme(card).encode(),
-            CARD_FILE: to_json(card).encode(),
+            **(contents or {}),
+            "README.md": lambda entries: [readme(complete(entries), source, curve).encode()],
+            CARD_FILE: lambda entries: [to_json(complete(entries)).encode()],
         },
     )
+    card = complete(entries)
+    for name in older - card.files.keys():
+        (folder / name).unlink(missing_ok=True)
     return card
 
 
@@ -104,6 +175,8 @@ def load_checkpoint(
 ) -> keras.Model:
     """Builds the model of a checkpoint folder, with its weights and its card as `zoo_card`.
 
+    `zoo_new` names the weights that are not the checkpoint's: (), or those of a new head.
+
     Args:
         folder: of the checkpoint.
         num_classes: None for the published classifier; K for a new one of K classes, whose layers
@@ -114,8 +187,8 @@ def load_checkpoint(
         name: the name that the card must have; None for any.
 
     Returns:
-        The model. Regularizers and constraints are live. After `num_classes`, the labels of its
-        card are empty.
+        The model. Regularizers and constraints are live. Its card is true of it: after
+        `num_classes` without labels and figures, and with the arguments that build it.
 
     Raises:
         CheckpointError: a file is missing, damaged, or does not fit. Nothing was loaded.
@@ -126,7 +199,8 @@ def load_checkpoint(
     card = read_card(folder)
     if name is not None and card.name != name:
         refuse(where, f"name must be {name!r} here. Received: {card.name!r}")
-    variant, args = _resolve(card, where)
+    check_sizes(folder, card)
+    variant, args = resolve(card, where)
     wanted: dict[str, Any] = {} if activation == "card" else {"activation": activation}
     if num_classes is not None:
         wanted["num_classes"] = num_classes
@@ -137,71 +211,43 @@ def load_checkpoint(
     wanted = parse_arguments(card.architecture, tuple(variant.options), wanted)
 
     options = variant.options | args
-    model = own = build_without_values(
-        lambda: _create(card, where, args | {k: v for k, v in wanted.items() if k == "activation"})
-    )
-    _check_facts(card, where, own, options)
-    expected = _expected(own, card, where)
+    own_args = args | {k: v for k, v in wanted.items() if k == "activation"}
+    try:
+        model = own = build_without_values(
+            lambda: create_model(card, where, own_args), most=card.params
+        )
+    except TooManyWeights:
+        refuse(where, f"params must be those of the args, which are more. Received: {card.params}")
+    check_facts(card, where, own, options)
+    expected = specs_of(own, card, where)
     pretrained = expected
     if features:
-        model = build_without_values(lambda: _create(card, where, args | wanted))
-        pretrained = _expected(model, card, where)
+        model = build_without_values(lambda: create_model(card, where, args | wanted))
+        pretrained = specs_of(model, card, where)
         if not pretrained.items() <= expected.items():
             refuse(where, "the weights of its feature pyramid are not those of the model")
     if num_classes is not None:
         if wanted["num_classes"] != options["num_classes"]:
-            model = build_without_values(lambda: _create(card, where, args | wanted))
+            model = build_without_values(lambda: create_model(card, where, args | wanted))
         if num_classes and not card.head:
             refuse(where, "head is empty: this checkpoint cannot take a new one (num_classes)")
         pretrained = _body(card, where, expected, model)
-    arrays = read_tensors(folder / WEIGHTS_FILE, card.files[WEIGHTS_FILE], expected)
-    fill(model, {path: arrays[path] for path in pretrained})
-    if features or num_classes is not None:
-        card = dataclasses.replace(card, labels=())
-    if num_classes is not None:
-        new = [v.path for v in model.weights if v.path not in pretrained]
-        if new:
-            _log.warning(
-                "NEW head: %s has %d classes now; %s start fresh, the other %d tensors are "
-                "pretrained.",
-                card.name,
-                num_classes,
-                few(new),
-                len(pretrained),
-            )
-    model.zoo_card = card
+    arrays = read_weights(folder, card, expected)
+    for path in arrays.keys() - pretrained:
+        del arrays[path]
+    fill(model, arrays)
+    new = tuple(v.path for v in model.weights if v.path not in pretrained)
+    if new:
+        _log.warning(
+            "NEW head: %s has %d classes now; %s start fresh, the other %d tensors are pretrained.",
+            card.name,
+            num_classes,
+            few(new),
+            len(pretrained),
+        )
+    model.zoo_card = _card_now(card, args, wanted, num_classes)
+    model.zoo_new = new
     return model
-
-
-def _resolve(card: Card, where: str) -> tuple[Variant, dict[str, Any]]:
-    """The architecture of a card and its arguments, normalized."""
-    try:
-        variant = find(card.architecture)
-    except ZooError as error:
-        raise CheckpointError(f"{where}: architecture: {error}") from None
-    try:
-        return variant, parse_arguments(card.architecture, tuple(variant.options), card.args)
-    except ZooError as error:
-        raise CheckpointError(f"{where}: args: {error}") from None
-
-
-def _create(card: Card, where: str, args: dict[str, Any]) -> keras.Model:
-    try:
-        return create(card.architecture, **args)
-    except ValueError as error:  # each may be right and all together not, e.g. too small an image
-        raise CheckpointError(f"{where}: args: {error}") from error
-
-
-def _expected(model: keras.Model, card: Card, where: str) -> dict[str, Spec]:
-    """What the weights file must hold: variable path -> (shape, dtype)."""
-    specs = {}
-    for variable in model.weights:
-        if variable.path in specs:
-            refuse(where, f"{card.architecture} has two variables called {variable.path}")
-        shape = tuple(int(n) for n in variable.shape)
-        half = card.dtype == "float16" and len(shape) >= 2
-        specs[variable.path] = shape, "float16" if half else "float32"
-    return specs
 
 
 def _stored(variable: keras.Variable, dtype: str, where: str) -> np.ndarray:
@@ -219,56 +265,34 @@ def _stored(variable: keras.Variable, dtype: str, where: str) -> np.ndarray:
     return stored
 
 
-def _with_weights(card: Card, data: bytes, where: str) -> Card:
-    """The card with this file, as it will be read back."""
-    card = dataclasses.replace(card, files={WEIGHTS_FILE: entry_of(data)})
-    return parse_card(to_json(card).encode(), where)
+def _files_before(folder: Path) -> set[str]:
+    """Names of the files that the card of an older checkpoint vouches for."""
+    try:
+        return set(read_card(folder).files)
+    except CheckpointError:
+        return set()
 
 
-def _check_facts(card: Card, where: str, model: keras.Model, options: dict[str, Any]) -> None:
-    """What the card says beside the arguments must be true of the model."""
-    if card.params != (count := model.count_params()):
-        refuse(where, f"params must be {count}, as the args say. Received: {card.params}")
-    norm = card.batch_norm
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization) and (
-            norm is None or (layer.epsilon, layer.momentum) != (norm.epsilon, norm.momentum)
-        ):
-            refuse(
-                where,
-                f"batch_norm must be epsilon {layer.epsilon}, momentum {layer.momentum} as in "
-                f"layer {layer.name}. Received: {norm}",
-            )
-    classes = options.get("num_classes")
-    if card.labels and classes is not None and len(card.labels) != classes:
-        refuse(where, f"labels must be {classes}, as many as classes. Received: {len(card.labels)}")
-    how = card.preprocess
-    shape = model.input_shape[1:]
-    if len(shape) == 3 and any(
-        side not in (None, given)
-        for side, given in zip(shape, (*how.size, how.channels), strict=True)
-    ):
-        refuse(
-            where,
-            f"preprocess must give arrays of the model's input shape {shape}. "
-            f"Received: size={how.size}, channels={how.channels}",
-        )
-    paths = [v.path for v in model.weights]
-    for layer in card.head:
-        if not _of_layers([layer], paths):
-            refuse(where, f"head: {card.architecture} has no weights in a layer {layer!r}")
+def _card_now(
+    card: Card, args: dict[str, Any], wanted: dict[str, Any], num_classes: int | None
+) -> Card:
+    """The card of a model that was asked for with other arguments, as far as it still holds."""
+    if "features" in wanted:
+        return dataclasses.replace(card, labels=())
+    if wanted:
+        card = dataclasses.replace(card, args=args | wanted)
+    if num_classes is not None:
+        card = dataclasses.replace(card, labels=(), metrics=())
+    if num_classes == 0:
+        card = dataclasses.replace(card, head=())
+    return card
 
 
 def _body(card: Card, where: str, expected: dict[str, Spec], model: keras.Model) -> set[str]:
     """The names of the pretrained tensors in a model with another head: all but the head's."""
-    body = expected.keys() - _of_layers(card.head, expected)
-    new = _expected(model, card, where)
-    mine = new.keys() - _of_layers(card.head, new)
+    body = expected.keys() - of_layers(card.head, expected)
+    new = specs_of(model, card, where)
+    mine = new.keys() - of_layers(card.head, new)
     if body != mine or any(new[path] != expected[path] for path in body):
         refuse(where, "head does not name every layer that depends on the number of classes")
     return body
-
-
-def _of_layers(layers: Iterable[str], paths: Iterable[str]) -> set[str]:
-    starts = tuple(f"{layer}/" for layer in layers)
-    return {path for path in paths if path.startswith(starts)}

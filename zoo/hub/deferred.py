@@ -1,26 +1,45 @@
 """Models whose variables take their arrays at birth: no initializer runs only to be overwritten.
 
-That makes loading faster (`benchmarks/loading.py`), and a model that is only looked at costs no
+That makes loading faster (`benchmarks/cold_start.py`), and a model that is only looked at costs no
 memory. Keras can put off the creation of variables but has no public way to end it, so
 this file, and no other, uses private calls: `_initializer`, `_deferred_initialize` and the list
 of variables that wait. Where those are not as expected, models are built the plain way.
 """
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
+# Bytes: an array that begins at a multiple of it is taken over without a copy.
+ALIGNMENT = 64
 
-def build_without_values(create: Callable[[], keras.Model]) -> keras.Model:
-    """`create()`, whose variables may have no values yet: to be looked at, or for `fill`."""
-    return _build(create) if _works() else create()
+
+class TooManyWeights(Exception):
+    """A model has more weights than it may have."""
+
+
+def build_without_values(create: Callable[[], keras.Model], most: float = math.inf) -> keras.Model:
+    """`create()`, whose variables may have no values yet: to be looked at, or for `fill`.
+
+    Building ends with `TooManyWeights` where there come to be more than `most` (not where models
+    are built the plain way).
+    """
+    return _build(create, most) if _works() else create()
 
 
 def fill(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     """Gives a model of `build_without_values` its values: weights by path, the others (a new
     head, states of random generators) from their initializers."""
+    _fill(model, arrays)
+    if _works():
+        for layer in model._flatten_layers():
+            getattr(layer, "torch_params", None)  # PyTorch's own list, made when first asked for
+
+
+def _fill(model, arrays):
     weights = {id(v): arrays.get(v.path) for v in model.weights}
     for variable in model.variables:
         array = weights.get(id(variable))
@@ -29,9 +48,6 @@ def fill(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
             _initialize(variable, waiting.initializer if array is None else _constant(array))
         elif array is not None:
             variable.assign(array)
-    if _works():
-        for layer in model._flatten_layers():
-            getattr(layer, "torch_params", None)  # PyTorch's own list, made when first asked for
 
 
 class _Placeholder:
@@ -47,16 +63,24 @@ class _Placeholder:
 class _Waiting(list):
     """Keras's list of variables that wait for their values."""
 
+    def __init__(self, most):
+        super().__init__()
+        self.left = most
+
     def append(self, variable):
+        if "int" not in variable.dtype:  # states of random generators are not among the weights
+            self.left -= math.prod(variable.shape)
+        if self.left < 0:
+            raise TooManyWeights
         variable._initializer = _Placeholder(variable._initializer)
         super().append(variable)
 
 
-def _build(create):
+def _build(create, most=math.inf):
     from keras.src.backend.common import global_state
 
     previous = global_state.get_global_attribute("uninitialized_variables")
-    waiting = _Waiting()
+    waiting = _Waiting(most)
     global_state.set_global_attribute("uninitialized_variables", waiting)
     try:
         with keras.StatelessScope(initialize_variables=False):
@@ -76,7 +100,23 @@ def _initialize(variable, initializer):
 
 
 def _constant(array):
-    return lambda shape, dtype=None: keras.ops.cast(keras.ops.convert_to_tensor(array), dtype)
+    return lambda shape, dtype=None: keras.ops.cast(_tensor(array), dtype)
+
+
+def _tensor(array):
+    """The backend's tensor, of the array's own memory where that is possible: `keras.ops` would
+    copy it (TensorFlow), or compile a program for every shape (JAX)."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.device_put(array)
+    # TensorFlow ends the process where it meets memory that lies otherwise.
+    if backend == "tensorflow" and array.size and array.ctypes.data % ALIGNMENT == 0:
+        import tensorflow as tf
+
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return keras.ops.convert_to_tensor(array)
 
 
 @functools.cache
@@ -99,7 +139,7 @@ def _works() -> bool:
 
     try:
         model = _build(create)
-        fill(model, {"zoo_probe/w": np.array([3.0, 4.0], "float32")})
+        _fill(model, {"zoo_probe/w": np.array([3.0, 4.0], "float32")})
         return model.weights[0].numpy().tolist() == [3.0, 4.0]
     except Exception:
         return False

@@ -1,30 +1,33 @@
 """Files of a checkpoint folder: written whole or not at all, read only when they are what the
 card says."""
 
+import contextlib
 import hashlib
+import io
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-
-import numpy as np
-import safetensors
-import safetensors.numpy
 
 from zoo.errors import CheckpointError
 from zoo.hub.card import FileEntry
 from zoo.hub.schema import refuse
 
 AGAIN = "get the checkpoint again"
-_MAX_HEADER = 10_000_000
-_CODES = {"float32": "F32", "float16": "F16"}
 
-# Shape and dtype that a stored tensor must have.
-Spec = tuple[tuple[int, ...], str]
+# What a file is made of: pieces of it, given the sizes and hashes of the files written before.
+Content = Callable[[Mapping[str, FileEntry]], Iterable[bytes]]
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """All bytes of a regular file of at most `limit` bytes (a symbolic link to one is well)."""
+    """All bytes of a regular file of at most `limit` bytes."""
+    with open_file(path, limit) as file:
+        return file.read(limit + 1)
+
+
+@contextlib.contextmanager
+def open_file(path: Path, limit: int) -> Iterator[io.BufferedReader]:
+    """A regular file of at most `limit` bytes to read (a symbolic link to one is well)."""
     try:
         # Without O_NONBLOCK, opening a pipe would wait for a writer.
         with open(path, "rb", opener=_open_at_once) as file:
@@ -36,7 +39,7 @@ def read_file(path: Path, limit: int) -> bytes:
                     str(path),
                     f"has {status.st_size:,} bytes where at most {limit:,} are right: {AGAIN}",
                 )
-            return file.read(limit + 1)
+            yield file
     except CheckpointError:
         raise
     except FileNotFoundError:
@@ -47,52 +50,31 @@ def read_file(path: Path, limit: int) -> bytes:
         raise CheckpointError(f"{path} cannot be read: {reason}.") from error
 
 
-def read_tensors(path: Path, entry: FileEntry, expected: Mapping[str, Spec]) -> dict:
-    """The arrays of a safetensors file, in float32, after every check there is.
+def write_files(folder: Path, contents: Mapping[str, Content]) -> dict[str, FileEntry]:
+    """Writes files so that a crash or a full disk leaves the old ones, or a set whose last file
+    does not fit the others; the last of `contents` appears last.
 
     Args:
-        path: of the file.
-        entry: its size and hash as the card says.
-        expected: name -> (shape, dtype), exactly what the file must contain.
+        folder: made where it does not exist.
+        contents: name -> its content. Only one piece of one file is held at a time.
+
+    Returns:
+        Size and hash of each file.
     """
-    where = str(path)
-    least = sum(np.dtype(d).itemsize * int(np.prod(s, dtype=object)) for s, d in expected.values())
-    if not least <= entry.size <= least + _MAX_HEADER:
-        refuse(
-            where,
-            f"cannot hold the weights of this model: the card says {entry.size:,} bytes, the "
-            f"model's tensors have {least:,}",
-        )
-    data = read_file(path, entry.size)
-    if len(data) < entry.size:
-        refuse(where, f"was cut off: it has {len(data):,} of {entry.size:,} bytes; {AGAIN}")
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        refuse(where, f"is damaged or of another version: its sha256 is not the card's; {AGAIN}")
-    try:
-        tensors = dict(safetensors.deserialize(data))
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{where} is not a safetensors file: {error}.") from error
-    _compare(where, tensors, expected)
-    arrays = {}
-    for name, (shape, dtype) in expected.items():
-        flat = np.frombuffer(tensors.pop(name)["data"], np.dtype(dtype).newbyteorder("<"))
-        if not np.isfinite(flat).all():
-            refuse(where, f"{name} has values that are not finite; {AGAIN}")
-        arrays[name] = flat.reshape(shape).astype("float32")  # a writable copy of its own
-    return arrays
-
-
-def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Writes files so that a crash or a full disk leaves the old ones, or a set whose last file
-    does not fit the others; the last of `contents` appears last."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = {name: folder / f".{name}.{os.getpid()}.partial" for name in contents}
+    entries: dict[str, FileEntry] = {}
     try:
-        for name, data in contents.items():
+        for name, content in contents.items():
+            size, digest = 0, hashlib.sha256()
             with open(partial[name], "wb") as file:
-                file.write(data)
+                for piece in content(entries):
+                    file.write(piece)
+                    digest.update(piece)
+                    size += len(piece)
                 file.flush()
                 os.fsync(file.fileno())
+            entries[name] = FileEntry(size, digest.hexdigest())
         for name in contents:
             os.replace(partial[name], folder / name)
     finally:
@@ -104,18 +86,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
             os.fsync(directory)  # the new names, too
         finally:
             os.close(directory)
-
-
-def encode(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The bytes of a safetensors file; equal arrays give equal bytes."""
-    return safetensors.numpy.save(
-        {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
-    )
-
-
-def entry_of(data: bytes) -> FileEntry:
-    """Size and hash of a file's bytes."""
-    return FileEntry(len(data), hashlib.sha256(data).hexdigest())
+    return entries
 
 
 def compare_names(given: Mapping, expected: Mapping) -> list[str]:
@@ -134,17 +105,6 @@ def few(names: list[str]) -> str:
     """The first names, and how many more there are."""
     shown = [name[:100] for name in names[:4]]
     return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-
-
-def _compare(where: str, tensors: Mapping[str, dict], expected: Mapping[str, Spec]) -> None:
-    problems = compare_names(tensors, expected)
-    for name in sorted(tensors.keys() & expected.keys()):
-        shape, dtype = expected[name]
-        found = tuple(tensors[name]["shape"]), tensors[name]["dtype"]
-        if found != (shape, _CODES[dtype]):
-            problems.append(f"has {name} as {found[1]}{found[0]}, not {_CODES[dtype]}{shape}")
-    if problems:
-        refuse(where, f"does not fit the model: it {'; it '.join(problems[:4])}")
 
 
 def _open_at_once(path, flags):

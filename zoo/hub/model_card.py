@@ -5,28 +5,38 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.hub.card import WEIGHTS_FILE, Card
+from zoo.hub.card import KERAS_FILES, Card
+
+# The errors by epoch, as a picture.
+CURVE_FILE = "curve.png"
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
 
 
-def readme(card: Card) -> str:
-    """The model card of a checkpoint, YAML front matter first."""
+def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
+    """The model card of a checkpoint, YAML front matter first.
+
+    Args:
+        card: of the checkpoint.
+        source: what `zoo.load` takes to load it, "hf://org/name"; None for the card's name.
+        curve: whether `CURVE_FILE` lies beside it.
+    """
+    source, data = source or card.name, card.training.data
     parts = [
         f"---\n{_yaml(_metadata(card))}---",
         f"# {_text(card.name)}",
-        f"`{card.architecture}`, {card.params:,} parameters, trained on "
-        f"{_text(card.training.data)}, for [Keras](https://keras.io) 3 on TensorFlow, JAX or "
-        "PyTorch. It takes "
+        f"`{card.architecture}`, {card.params:,} parameters, "
+        f"{f'trained on {_text(data)}, ' if data else ''}"
+        "for [Keras](https://keras.io) 3 on TensorFlow, JAX or PyTorch. It takes "
         f"{card.preprocess.size[0]}x{card.preprocess.size[1]} pixels in "
         f"{'colour' if card.preprocess.channels == 3 else 'grey'}; `zoo.preprocess` makes them of "
         "pictures of any size.",
         _code(
             "import zoo\n\n"
-            f'model = zoo.load("{card.name}")\n'
+            f'model = zoo.load("{source}")\n'
             'zoo.predict(model, "picture.png", top=5)  # [(label, probability), …]\n\n'
-            f'model = zoo.load("{card.name}", num_classes=5)  # pretrained body, new head',
+            f'model = zoo.load("{source}", num_classes=5)  # pretrained body, new head',
             "python",
         ),
     ]
@@ -48,21 +58,34 @@ def readme(card: Card) -> str:
         )
     if card.citation:
         parts += ["## Citation", _code(card.citation, "")]
-    parts += ["## Files", _text(_storage(card))]
+    parts += ["## Files", _text(_storage(card)), _without_zoo(card, source)]
+    if curve:
+        parts.append(f"![Error by epoch]({CURVE_FILE})")
     return "\n\n".join(parts) + "\n"
 
 
 def _facts(card: Card) -> list[tuple[str, str]]:
     training = card.training
-    command = " ".join(["python -m training.train", training.recipe, *training.settings])
-    facts = [
-        ("command", f"{command} --data-dir DATA"),
-        ("commit", training.commit),
-        ("epochs", str(training.epochs)),
-        ("seed", str(training.seed)),
-        ("backend, device", f"{training.backend}, {training.device}"),
-        ("time", _duration(training.wall_time)),
-    ]
+    if training.recipe:
+        command = " ".join(["python -m training.train", training.recipe, *training.settings])
+        facts = [
+            ("command", f"{command} --data-dir DATA"),
+            ("commit", training.commit),
+            ("epochs", str(training.epochs)),
+            ("seed", str(training.seed)),
+            ("backend, device", f"{training.backend}, {training.device}"),
+            ("time", _duration(training.wall_time)),
+        ]
+    else:  # by a program of the author's own, who may have told little
+        facts = [
+            ("program", "of the author's own, not a recipe of the zoo"),
+            ("settings", ", ".join(training.settings)),
+            ("commit", training.commit),
+            ("epochs", str(training.epochs or "")),
+            ("backend, device", ", ".join(filter(None, (training.backend, training.device)))),
+            ("time", _duration(training.wall_time) if training.wall_time else ""),
+        ]
+        facts = [(what, value) for what, value in facts if value]
     if training.curve:
         epoch, train_error, _ = training.curve[-1]
         facts.append((f"training error, epoch {epoch}", f"{train_error:.6g}"))
@@ -83,11 +106,25 @@ def _storage(card: Card) -> str:
     kind = "float32"
     if card.dtype == "float16":
         kind = "float16 (kernels; vectors are float32)"
-    size = card.files[WEIGHTS_FILE].size
+    files = card.weight_files
+    size = sum(card.files[name].size for name in files)
+    names = files[0] if len(files) == 1 else f"{files[0]} to {files[-1]}"
     return (
-        f"{WEIGHTS_FILE}: {size:,} bytes, {kind}, keyed by variable path. zoo.json: everything "
+        f"{names}: {size:,} bytes, {kind}, keyed by variable path. zoo.json: everything "
         f"else; its hash of the weights is checked at every load. Version {card.version}. "
         f"Licence: {card.license}. Requires {card.requires}."
+    )
+
+
+def _without_zoo(card: Card, source: str) -> str:
+    """How people without the zoo read the files."""
+    plain = "Any reader of safetensors reads the weights."
+    if not set(KERAS_FILES) <= card.files.keys():
+        return f"{plain} The network itself takes the zoo."
+    return (
+        f'Without the zoo: `keras.saving.load_model("{source}")` gives a network of Keras\'s own '
+        "layers with the same outputs, for inference: regularizers, constraints and tied kernels "
+        f"of the training are not in it, and images are not preprocessed. {plain}"
     )
 
 

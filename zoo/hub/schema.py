@@ -18,9 +18,11 @@ from zoo.errors import CheckpointError, UnknownNameError, ZooError
 MAX_BYTES = 1_000_000
 _MAX_DIGITS = 18  # fits 64 bits
 
-# Control characters, lone surrogates, line separators: nothing that can trick a terminal, or that
-# UTF-8 and YAML cannot carry. Line feeds and tabs may stay.
-_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# Control characters, line separators, orders to write from right to left, lone surrogates: nothing
+# that can trick a terminal, or that UTF-8 and YAML cannot carry. Line feeds and tabs may stay.
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
 
 _KINDS = {
     bool: "true or false",
@@ -31,10 +33,10 @@ _KINDS = {
 }
 
 
-def parse_json(data: bytes, where: str) -> Any:
-    """The value of a UTF-8 JSON text of at most `MAX_BYTES`; `where` names it in errors."""
-    if len(data) > MAX_BYTES:
-        refuse(where, f"is larger than {MAX_BYTES:,} bytes, the most that is read")
+def parse_json(data: bytes, where: str, limit: int = MAX_BYTES) -> Any:
+    """The value of a UTF-8 JSON text of at most `limit` bytes; `where` names it in errors."""
+    if len(data) > limit:
+        refuse(where, f"is larger than {limit:,} bytes, the most that is read")
     try:
         return json.loads(
             data.decode("utf-8"), object_pairs_hook=_unique_keys, parse_int=_short_integer
@@ -65,6 +67,11 @@ def read_record(kind: type, value: Any, where: str, path: str = "") -> Any:
         return kind(**fields)
     except ZooError as error:  # a dataclass that checks itself
         raise CheckpointError(f"{where}: {path}: {error}") from None
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is text that can be shown and stored anywhere."""
+    return isinstance(value, str) and not _UNFIT.search(value)
 
 
 def refuse(where: str, problem: str) -> NoReturn:
@@ -102,7 +109,7 @@ def _read(hint: Any, value: Any, where: str, path: str) -> Any:
     if (
         type(value) is not hint
         or (hint is float and not math.isfinite(value))
-        or (hint is str and _UNFIT.search(value))
+        or (hint is str and not is_text(value))
     ):
         _wrong(where, path, _KINDS[hint], value)
     return value

@@ -69,12 +69,15 @@ class NormPropConv2D(SymmetricConv2D):
         return super().add_weight(*args, name=name, **kwargs)
 
     def convolution_op(self, inputs, kernel):
-        # Scaling the filters is scaling the output, with far fewer multiplications.
+        return super().convolution_op(inputs, ops.cast(self.scaled(kernel), inputs.dtype))
+
+    def scaled(self, kernel):
+        """gamma * W / ||W||_2: scaling the filters is scaling the output, only cheaper."""
         kernel = ops.convert_to_tensor(kernel)
         square = ops.sum(ops.square(kernel), axis=(0, 1, 2))
         norm = ops.sqrt(ops.where(square > _TINY, square, 1.0))
         gamma = self.scale if self.gamma is None else ops.convert_to_tensor(self.gamma)
-        return super().convolution_op(inputs, ops.cast(kernel * (gamma / norm), inputs.dtype))
+        return kernel * (gamma / norm)
 
     # Keras's convolutions store nothing but kernel and bias.
     def save_own_variables(self, store):

@@ -4,6 +4,7 @@ The table is what makes a checkpoint's `args` safe to build from: nothing outsid
 model function, and every bad value gives an error that names what is allowed.
 """
 
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -111,12 +112,13 @@ def parse_arguments(model: str, names: tuple[str, ...], given: Mapping[str, Any]
     for name, value in given.items():
         if name not in names:
             raise UnknownNameError(
-                f"argument of {model}", name, names, f"It takes: {', '.join(sorted(names))}."
+                f"argument of {model}", name[:80], names, f"It takes: {', '.join(sorted(names))}."
             )
         try:
             parsed[name] = ARGUMENTS[name].parse(value)
         except (TypeError, ValueError, OverflowError):
             raise ZooError(
-                f"{model}: {name} must be {ARGUMENTS[name].allowed}. Received: {name}={value!r}"
+                f"{model}: {name} must be {ARGUMENTS[name].allowed}. "
+                f"Received: {name}={reprlib.repr(value)}"
             ) from None
     return parsed

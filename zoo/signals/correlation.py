@@ -45,3 +45,28 @@ def filter_correlations(kernel) -> np.ndarray:
     norms = np.linalg.norm(w, axis=0)
     w = w / np.where(norms == 0, 1.0, norms)
     return (w.T @ w)[np.triu_indices(w.shape[1], k=1)]
+
+
+def coherence(kernel) -> float:
+    """Largest |cos(w_i, w_j)| of two different filters: 0 for an orthonormal kernel, 1 for twins.
+
+        mu = max over i != j of |w_i . w_j| / (||w_i|| ||w_j||)
+
+    Args:
+        kernel: (…, in, out) tensor, variable or array, two dimensions or more.
+
+    Returns:
+        From 0 to 1; 0 for a single filter.
+
+    Raises:
+        ValueError: for a kernel of fewer than two dimensions.
+
+    Source: Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
+        Rectified Linear Units", definition 2 and figure 3.
+
+    Example:
+
+    >>> coherence(model.get_layer("stage1_1_conv").kernel)
+    0.87…
+    """
+    return float(np.max(np.abs(filter_correlations(kernel)), initial=0.0))

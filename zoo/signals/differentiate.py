@@ -19,7 +19,7 @@ def _tensorflow(forward, finish):
 
     keys = []
 
-    @tf.function(reduce_retracing=True, autograph=False)
+    @tf.function(autograph=False)
     def run(weights, *others):
         tokens = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -37,9 +37,13 @@ def _tensorflow(forward, finish):
             gradients = tape.gradient(
                 loss, [*weights, *tokens.values()], unconnected_gradients="zero"
             )
+            # Those of an embedding are sparse.
+            gradients = [tf.convert_to_tensor(g) for g in gradients]
         done = finish(weights, gradients[: len(weights)])
         return values, done, gradients[len(weights) :]
 
+    # TensorFlow would warn of every fifth probe: it takes them for one function traced too often.
+    run._omit_frequent_tracing_warning = True
     return lambda *arguments: (*run(*arguments), list(keys))
 
 
@@ -97,7 +101,9 @@ def _torch(forward, finish):
             return tokens[key]
 
         weights = [w.detach().requires_grad_() for w in weights]
-        loss, values = forward(token, weights, *others)
+        # Dropout draws from PyTorch's own generator, which is to go on as if nothing had been.
+        with torch.random.fork_rng():
+            loss, values = forward(token, weights, *others)
         gradients = []
         if weights or tokens:
             gradients = torch.autograd.grad(loss, [*weights, *tokens.values()], allow_unused=True)

@@ -9,7 +9,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers.repeat import one_by_one
 from zoo.signals.differentiate import differentiate
-from zoo.signals.taps import Recorder, Tap, layers_of
+from zoo.signals.taps import Recorder, Tap, kernels_of, layers_of
 
 Signals = dict[str, dict[str, np.ndarray]]
 
@@ -74,7 +74,8 @@ class Probe:
     def __call__(self, inputs, targets=None) -> Signals:
         if self.backward and targets is None:
             raise ZooError("Gradients need targets. Received: targets=None")
-        _check(inputs)
+        _check("inputs", inputs)
+        _check("targets", targets)
         x, y = _tensors(inputs), _tensors(targets)
         trainable = [v.value for v in self.model.trainable_variables]
         states = [v.value for v in self.model.non_trainable_variables]
@@ -101,9 +102,10 @@ class Probe:
             return {}
         kernels = {}
         for layer, name in self.layers.items():
-            own = [v for v in layer._trainable_variables if v.trainable and len(v.shape) >= 2]
+            own = [v for v in kernels_of(layer) if v.trainable]
             for variable in own:
-                kernels[name if len(own) == 1 else f"{name}/{variable.name}"] = variable
+                within = variable.path.removeprefix(f"{layer.path}/")
+                kernels[name if len(own) == 1 else f"{name}/{within}"] = variable
         if not kernels:
             raise ZooError(f"{self.model.name} has no trainable kernel in the layers looked at.")
         return kernels
@@ -116,8 +118,10 @@ class Probe:
         recorder = Recorder(
             self.layers, self.taps, lambda signal, place, *spec: token((signal, place), *spec)
         )
+        # As fit does: a model may not take the argument.
+        training = {"training": self.training} if self.model._call_has_training_arg else {}
         with recorder.attached(), one_by_one():
-            outputs, _ = self.model.stateless_call(trainable, states, x, training=self.training)
+            outputs, _ = self.model.stateless_call(trainable, states, x, **training)
         found = recorder.forward
         self._forward_keys = [(signal, place) for signal in found for place in found[signal]]
         loss = 0.0
@@ -149,15 +153,14 @@ def _loss_of(model: keras.Model, loss) -> Callable:
     return keras.losses.get(loss)
 
 
-def _check(inputs) -> None:
-    leaves = keras.tree.flatten(inputs)
-    if not leaves or any(len(x) == 0 for x in leaves):
+def _check(what: str, values) -> None:
+    leaves = [x for x in keras.tree.flatten(values) if x is not None]
+    if any(len(x) == 0 for x in leaves) or (what == "inputs" and not leaves):
         raise ZooError("A probe needs at least one example. Received none.")
-    for x in leaves:
-        values = _array(x)
-        if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+    for x in map(_array, leaves):
+        if x.dtype.kind == "f" and not (finite := np.isfinite(x)).all():
             example = int(np.argwhere(~finite)[0][0])
-            raise ZooError(f"The inputs are not finite: example {example} of the batch is not.")
+            raise ZooError(f"The {what} are not finite: example {example} of the batch is not.")
 
 
 def _tensors(values):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -10,8 +11,16 @@ from keras import ops
 
 from zoo.errors import UnknownNameError, ZooError
 
-Where = Literal["input", "output", "input_gradient", "output_gradient", "weight_gradient"]
-_BACKWARD = ("input_gradient", "output_gradient")
+Where = Literal[
+    "input",
+    "linear",
+    "output",
+    "input_gradient",
+    "linear_gradient",
+    "output_gradient",
+    "weight_gradient",
+]
+_BACKWARD = ("input_gradient", "linear_gradient", "output_gradient")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +28,9 @@ class Tap:
     """What to read at each layer.
 
     Attributes:
-        where: the layer's "input" or "output", the gradient of the loss with respect to either, or
-            "weight_gradient".
+        where: the layer's "input", "output" or "linear" output, before the activation function
+            that layers like Dense apply themselves; the gradient of the loss with respect to one
+            of these ("input_gradient", …), or "weight_gradient".
         function: of that one tensor, in `keras.ops`; for "weight_gradient" of the kernel and its
             gradient. What it gives is kept, a tensor of fixed shape; the signal itself is not,
             so that a reduction costs no memory.
@@ -30,7 +40,7 @@ class Tap:
     function: Callable[..., Any]
 
     def __post_init__(self):
-        allowed = ("input", "output", *_BACKWARD, "weight_gradient")
+        allowed = ("input", "linear", "output", *_BACKWARD, "weight_gradient")
         if self.where not in allowed:
             raise ZooError(f"where must be one of {allowed}. Received: {self.where!r}")
 
@@ -50,9 +60,25 @@ def raw(x):
     return x
 
 
-def has_kernel(layer: keras.Layer) -> bool:
-    """Whether a layer owns a matrix or a filter bank."""
-    return any(len(v.shape) >= 2 for v in layer._trainable_variables)
+# What runs within their loops cannot be seen from outside: these count as one layer.
+_CLOSED = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
+
+
+# Of some layers these have two dimensions or more, too; and so have the moments of a
+# `zoo.layers.ModulationSource`, whose gradient is no gradient.
+_NO_KERNELS = {"alpha", "beta", "bias", "gamma"}
+
+
+def kernels_of(layer: keras.Layer) -> list[keras.Variable]:
+    """The matrices and filter banks that a layer owns, trainable or frozen."""
+    own = layer._trainable_variables
+    if isinstance(layer, _CLOSED):
+        own = [v for part in layer._flatten_layers() for v in part._trainable_variables]
+    return [
+        v
+        for v in own
+        if len(v.shape) >= 2 and v.name not in _NO_KERNELS and not v.overwrite_with_gradient
+    ]
 
 
 def layers_of(
@@ -63,27 +89,31 @@ def layers_of(
     Args:
         model: built.
         wanted: names, paths or layers of the model, at any depth; None for every layer that owns
-            a kernel, trainable or frozen. A recurrent layer counts as one.
+            a kernel, trainable or frozen. A recurrent layer counts as one, and so does what is
+            wrapped in `TimeDistributed`.
 
     Returns:
-        layer -> path, unique.
+        layer -> path within the model, unique.
 
     Raises:
         UnknownNameError: the model has no such layer.
-        ZooError: the model is not built, or has no layer with a kernel.
+        ZooError: the model is not built, or has no layer with a kernel; `wanted` is one name.
     """
+    if isinstance(wanted, str):
+        raise ZooError(f"layers must be a list of names or layers. Received: {wanted!r}")
     if not model.built:
         raise ZooError(
             f"{model.name} is not built, so its layers are not known. Call it on a batch first."
         )
     found = list(_descend(model))
     if wanted is None:
-        chosen = [layer for layer in found if has_kernel(layer)]
+        chosen = [layer for layer in found if kernels_of(layer)]
         if not chosen:
             raise ZooError(f"{model.name} has no layer with a kernel: name the layers to look at.")
     else:
         by_name = {id(layer): layer for layer in found}
         by_name |= {layer.path: layer for layer in reversed(found)}
+        by_name |= {_path(model, layer): layer for layer in reversed(found)}
         by_name |= {layer.name: layer for layer in reversed(found)}
         chosen = []
         for key in wanted:
@@ -97,7 +127,7 @@ def layers_of(
     for layer in chosen:
         # Layers of a subclassed model share names easily.
         taken = set(names.values())
-        name = base = layer.path or layer.name
+        name = base = _path(model, layer)
         number = 2
         while name in taken:
             name, number = f"{base}_{number}", number + 1
@@ -105,11 +135,15 @@ def layers_of(
     return names
 
 
+def _path(model: keras.Model, layer: keras.Layer) -> str:
+    # Keras numbers unnamed models: without that name, reports of one net read the same.
+    return (layer.path or layer.name).removeprefix(f"{model.name}/")
+
+
 def _descend(layer: keras.Layer) -> Iterator[keras.Layer]:
     for child in layer._layers:
         yield child
-        # What runs within the loop of a recurrent layer cannot be seen from outside.
-        if not isinstance(child, keras.layers.RNN | keras.layers.Bidirectional):
+        if not isinstance(child, _CLOSED):
             yield from _descend(child)
 
 
@@ -135,20 +169,35 @@ class Recorder:
         calls: dict[keras.Layer, int] = {}
         with contextlib.ExitStack() as stack:
             for layer, name in self.layers.items():
-                stack.enter_context(_replaced(layer, self._tapped(layer, name, calls)))
+                tapped = self._tapped(layer, name, calls)
+                stack.enter_context(_replaced(layer, "call", tapped))
             yield
 
     def _tapped(self, layer, name, calls):
         original = layer.call
 
-        def call(inputs, *args, **kwargs):
+        def call(*args, **kwargs):
+            if not args:  # the input was given by name
+                args = (kwargs.pop(next(iter(inspect.signature(original).parameters))),)
+            inputs, *args = args
             calls[layer] = number = calls.get(layer, 0) + 1
             # A layer used again is another place of the graph.
             place = name if number == 1 else f"{name}#{number}"
             inputs = self._read(place, "input", inputs)
-            return self._read(place, "output", original(inputs, *args, **kwargs))
+            outputs = self._read_linear(place, layer, original, inputs, *args, **kwargs)
+            return self._read(place, "output", outputs)
 
         return call
+
+    def _read_linear(self, place, layer, call, *args, **kwargs):
+        """Outputs of a call, read before the activation that the layer applies itself."""
+        activation = getattr(layer, "activation", None)
+        if not any(tap.where.startswith("linear") for tap in self.taps.values()):
+            return call(*args, **kwargs)
+        if activation is None:
+            return self._read(place, "linear", call(*args, **kwargs))
+        with _replaced(layer, "activation", lambda h: activation(self._read(place, "linear", h))):
+            return call(*args, **kwargs)
 
     def _read(self, place, side, tensor):
         for signal, tap in self.taps.items():
@@ -192,14 +241,14 @@ def _dtype(tensor) -> str:
 
 
 @contextlib.contextmanager
-def _replaced(layer, call):
-    # Past Keras, which would take the function for a part of the layer.
-    before = layer.__dict__.get("call")
-    object.__setattr__(layer, "call", call)
+def _replaced(layer, attribute, value):
+    # Past Keras, which would take a function for a part of the layer.
+    before = layer.__dict__.get(attribute)
+    object.__setattr__(layer, attribute, value)
     try:
         yield
     finally:
         if before is None:
-            object.__delattr__(layer, "call")
+            object.__delattr__(layer, attribute)
         else:
-            object.__setattr__(layer, "call", before)
+            object.__setattr__(layer, attribute, before)

@@ -1,0 +1,139 @@
+"""Client code in processes of their own, for the client reads its environment when imported.
+
+They are forked from one clean process that has imported the zoo (but not the client), so that each
+starts at once.
+"""
+
+import contextlib
+import io
+import logging
+import multiprocessing
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["zoo"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gave: its value or its error, and all it printed: logs, bars, the traceback."""
+
+    value: Any = None
+    error: BaseException | None = None
+    printed: str = ""
+
+
+class Child:
+    """A running call of `function(*arguments)` under environment variables."""
+
+    def __init__(self, environment: dict[str, str], function: Callable, *arguments):
+        self._receiver, sender = _CONTEXT.Pipe(duplex=False)
+        self.process = _CONTEXT.Process(
+            target=_run, args=(environment, sender, function, arguments), daemon=True
+        )
+        self.process.start()
+        sender.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def wait(self) -> Outcome | None:
+        """The outcome; None where the process was killed."""
+        try:
+            return self._receiver.recv()
+        except EOFError:
+            return None
+        finally:
+            self.process.join()
+
+
+def call(environment: dict[str, str], function: Callable, *arguments) -> Outcome:
+    """Runs a function of a module to its end in a fresh process."""
+    return Child(environment, function, *arguments).wait()
+
+
+def _run(environment, sender, function, arguments):
+    os.environ.update(environment)
+    value = raised = None
+    with contextlib.redirect_stderr(io.StringIO()) as printed:
+        level = environment.get("LOG_LEVEL", "WARNING")
+        logging.basicConfig(level=level, stream=printed, force=True)
+        try:
+            value = function(*arguments)
+        except Exception as error:
+            raised = error
+            traceback.print_exc()
+    sender.send(Outcome(value, raised, printed.getvalue()))
+
+
+# What children call; a child imports only what it needs.
+
+
+def imported() -> list[str]:
+    """Modules of a process that has imported the zoo."""
+    return list(sys.modules)
+
+
+def fetch(repo: str, revision: str = "main", sha256: str | None = None) -> dict[str, bytes]:
+    """The files that `zoo.hub.remote.fetch` gives."""
+    from zoo.hub import remote
+
+    folder = remote.fetch(repo, revision, card_sha256=sha256)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def load(name: str) -> Any:
+    """Predictions of `zoo.load(name)`."""
+    from hub_helpers import predict
+
+    import zoo
+
+    return predict(zoo.load(name))
+
+
+def card_name(name: str) -> str:
+    import zoo
+
+    return zoo.card(name).name
+
+
+def cli(*argv: str) -> tuple[int, str]:
+    """Exit code and output of `zoo argv`."""
+    from zoo.cli import main
+
+    with tempfile.TemporaryFile("w+") as file, contextlib.redirect_stdout(file):
+        code = main(argv)
+        file.seek(0)
+        return code, file.read()
+
+
+def with_pins(pins: str, root: str, function: Callable, *arguments) -> Any:
+    """The function's value where these are the pins and the shipped checkpoints."""
+    from pathlib import Path
+
+    from zoo.hub import index
+    from zoo.hub import pins as module
+
+    module.PINS, index.ROOTS = Path(pins), (Path(root),)
+    return function(*arguments)
+
+
+def listed() -> dict[str, bool]:
+    """Built-in names, and whether each is here."""
+    from zoo.hub import index
+
+    return {name: index.is_here(name) for name in index.list_weights()}
+
+
+def on_small_disk(size: int, function: Callable, *arguments) -> Any:
+    """The function's value where no file can be larger than this."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return function(*arguments)

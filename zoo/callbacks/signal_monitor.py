@@ -1,0 +1,289 @@
+"""Signals of the layers during training."""
+
+import math
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.callbacks.processes import is_first
+from zoo.callbacks.signal_log import EventFile, SignalFile
+from zoo.errors import UnknownNameError, ZooError
+from zoo.signals.probe import Probe
+from zoo.signals.taps import Tap, gradient_norm, mean_square
+
+
+def _norm(x):
+    return ops.sqrt(ops.sum(ops.square(ops.cast(x, "float32"))))
+
+
+SIGNALS: dict[str, Tap] = {
+    "gradient/norm": Tap("weight_gradient", gradient_norm),
+    "gradient/relative": Tap("weight_gradient", lambda w, g: _norm(g) / _norm(w)),
+    "weight/norm": Tap("weight_gradient", lambda w, g: _norm(w)),
+    "error/moment": Tap("output_gradient", mean_square),
+    "output/moment": Tap("output", mean_square),
+    "output/mean": Tap("output", lambda z: ops.mean(ops.cast(z, "float32"))),
+    "output/positive": Tap("output", lambda z: ops.mean(ops.cast(z > 0, "float32"))),
+}
+
+
+class SignalMonitor(keras.callbacks.Callback):
+    """Probes a fixed small batch every so many training steps, and logs what its layers say.
+
+    The keys are `signal/statistic/LAYER`, LAYER as `zoo.signals.layers_of` names it:
+
+        gradient/norm      ||dl/dW||, the Euclidean norm of a kernel's gradient
+        gradient/relative  ||dl/dW|| / ||W||
+        weight/norm        ||W||
+        error/moment       mean of (dl/dz)^2 over the batch, z the layer's output
+        output/moment      mean of z^2
+        output/mean        mean of z
+        output/positive    share of z > 0: of ReLU layers, to be named in `layers`, the active ones
+
+    They go to `folder/signals.csv` in rows (step, key, value). Steps are those of `fit`, counted
+    on from the optimizer's iterations, so that a resumed training goes on where it was: rows of
+    steps that it takes again, and half a row that a crash has left, give way to the new ones. A
+    training that begins at step 0 begins a new file. Probes come before the first step and after
+    every `every`-th. `logs` of an epoch get the smallest and the largest value over the layers in
+    the last probe, as `signal/statistic/min` and `…/max`. What is not finite is logged as it is.
+
+    A probe is one forward and one backward pass of the batch as in training, without regularizers;
+    nothing in the model changes. After the second one (the first one compiles) its cost is
+    printed. Where probes take more than `budget` of the time of the training steps, the period is
+    stretched to the multiple of `every` that keeps the share below, and this is printed, once.
+
+    The batch is the same on all devices and in all processes, and so are the values, which are not
+    averaged over anything; process 0 writes them. Files that cannot be written stop no training.
+
+    Source: the papers' curves over training steps: Xie et al., "All You Need is Beyond a Good
+        Init", figure 4; Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning
+        Dynamics of DNNs", figures 6, 7 and A10.
+
+    Args:
+        inputs: as the model of `fit` takes them, arrays (N, …); N = 32 is plenty.
+        targets: of the inputs.
+        signals: keys of the table above, or a mapping of keys "signal/statistic" to
+            `zoo.signals.Tap`s that give scalars.
+        every: training steps between two probes.
+        layers: names, paths or layers; None for all that own a kernel.
+        folder: for `signals.csv`; None to keep the values in `history` alone.
+        tensorboard: whether to write event files to `folder`, too.
+        budget: the greatest share of the training steps' time, within (0, 1].
+
+    Attributes:
+        history: step -> {key: value}.
+        period: steps between two probes now, `every` or a multiple of it.
+
+    Raises:
+        UnknownNameError: no such signal; in `fit`, no such layer.
+        ZooError: a value out of range; in `fit`, what `zoo.signals.Probe` raises.
+
+    Example:
+
+    >>> monitor = zoo.callbacks.SignalMonitor(x[:32], y[:32], every=100, folder="runs/mine")
+    >>> model.fit(x, y, callbacks=[monitor])
+    >>> monitor.history[0]["gradient/norm/stage1_1_conv"]
+    0.83
+    """
+
+    def __init__(
+        self,
+        inputs,
+        targets,
+        signals: Sequence[str] | Mapping[str, Tap] = ("gradient/norm", "error/moment"),
+        *,
+        every: int = 100,
+        layers: Sequence[str | keras.Layer] | None = None,
+        folder: str | os.PathLike | None = None,
+        tensorboard: bool = False,
+        budget: float = 0.05,
+    ):
+        super().__init__()
+        if isinstance(every, bool) or int(every) != every or every < 1:
+            raise ZooError(f"every must be an integer >= 1. Received: every={every!r}")
+        if not 0 < budget <= 1:
+            raise ZooError(f"budget must be a share within (0, 1]. Received: budget={budget!r}")
+        if tensorboard and folder is None:
+            raise ZooError("tensorboard=True needs a folder. Received: folder=None")
+        self.inputs, self.targets, self.layers = inputs, targets, layers
+        self.taps = _taps(signals)
+        self.every = self.period = int(every)
+        self.folder = None if folder is None else Path(folder)
+        self.tensorboard, self.budget = tensorboard, float(budget)
+        self.history: dict[int, dict[str, float]] = {}
+        self._clock = time.perf_counter
+        self._probe: Probe | None = None
+        self._costs = _Costs()
+
+    def on_train_begin(self, logs=None):
+        self._begun = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._since = self._clock()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._first = batch
+        if not self._begun:
+            # Not in `on_train_begin`, where other callbacks restore weights and optimizer.
+            self._begin()
+
+    def on_train_batch_end(self, batch, logs=None):
+        # With `steps_per_execution`, one call is for several batches.
+        steps = batch - self._first + 1
+        self.step += steps
+        due = self.step // self.period > (self.step - steps) // self.period
+        if due:
+            _iterations(self.model)  # waits for steps still running, which are no cost of a probe
+        now = self._clock()
+        if self._timed:
+            self._costs.trained(now - self._since, steps)
+        self._timed = True
+        if due:
+            self._measure()
+            now = self._clock()
+        # Evaluations and what else comes between two epochs are not counted.
+        self._since = now
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is None or not self.history:
+            return
+        last = self.history[max(self.history)]
+        for signal in self.taps:
+            found = [value for key, value in last.items() if key.startswith(f"{signal}/")]
+            logs[f"{signal}/min"] = float(np.min(found))
+            logs[f"{signal}/max"] = float(np.max(found))
+
+    def on_train_end(self, logs=None):
+        if self._begun and self._events:
+            self._events.close()
+
+    def _begin(self) -> None:
+        """Before the first step of a `fit`."""
+        self.step = _iterations(self.model)
+        first = self._probe is None or self._probe.model is not self.model
+        if first:
+            self._probe = Probe(self.model, self.taps, layers=self.layers)
+            self._costs = _Costs()
+        again = first or self.step < max(self.history, default=0)
+        self.history = {step: v for step, v in self.history.items() if 0 < step <= self.step}
+        writes = self.folder and is_first(self.model)
+        self._file = SignalFile(self.folder) if writes else None
+        self._events = EventFile(self.folder) if writes and self.tensorboard else None
+        if again and self._file:
+            self._file.begin(self.step)
+        if self.step == 0:
+            self._measure()
+        self._begun = True
+        self._timed = False  # the first step compiles
+        self._since = self._clock()
+
+    def _measure(self) -> None:
+        began = self._clock()
+        values = {
+            f"{signal}/{layer}": _scalar(signal, layer, value)
+            for signal, layers in self._probe(self.inputs, self.targets).items()
+            for layer, value in layers.items()
+        }
+        self.history[self.step] = values
+        for file in filter(None, (self._file, self._events)):
+            try:
+                file.add(self.step, values)
+            except OSError as error:
+                _tell(f"step {self.step} could not be written: {error}. Going on")
+        self._costs.probed(self._clock() - began)
+        self.period = self.every * self._costs.stretch(self.every, self.budget)
+        if text := self._costs.news(self.every, self.period, self.budget):
+            _tell(text)
+
+
+class _Costs:
+    """Seconds of probes and of training steps.
+
+    The first probe of a process, which compiles, does not count.
+    """
+
+    def __init__(self):
+        self.compiled = False
+        self.probes = self.steps = 0
+        self.of_probes = self.of_steps = 0.0
+        self.told = 0
+
+    def probed(self, seconds: float) -> None:
+        if self.compiled:
+            self.of_probes, self.probes = self.of_probes + seconds, self.probes + 1
+        self.compiled = True
+
+    def trained(self, seconds: float, steps: int) -> None:
+        self.of_steps, self.steps = self.of_steps + seconds, self.steps + steps
+
+    def share(self, every: int) -> float:
+        """Of the time of `every` steps that one probe takes; 0 while it is not known."""
+        if not self.probes or not self.of_steps:
+            return 0.0
+        return self.of_probes / self.probes / (self.of_steps / self.steps * every)
+
+    def stretch(self, every: int, budget: float) -> int:
+        """By which integer `every` is to be multiplied."""
+        return max(1, math.ceil(round(self.share(every) / budget, 6)))
+
+    def news(self, every: int, period: int, budget: float) -> str:
+        """The cost once it is known, and once that the period is stretched; else nothing."""
+        share = self.share(every)
+        stage = (share > 0) + (period > every)
+        if stage <= self.told:
+            return ""
+        self.told = stage
+        seconds = self.of_probes / self.probes
+        text = f"a probe takes {seconds:.3g} s, {share:.2%} of the time of {every} training steps"
+        if period > every:
+            text += f"; to stay below {budget:.2%}, probes come every {period} steps from now on"
+        return text
+
+
+def _taps(signals) -> dict[str, Tap]:
+    if isinstance(signals, str) or not signals:
+        raise ZooError(f"signals must be a list of names, at least one. Received: {signals!r}")
+    if not isinstance(signals, Mapping):
+        for name in signals:
+            if name not in SIGNALS:
+                raise UnknownNameError("signal", name, SIGNALS)
+        return {name: SIGNALS[name] for name in signals}
+    for name, tap in signals.items():
+        if name.count("/") != 1 or not isinstance(tap, Tap):
+            raise ZooError(
+                'Signals of your own are a mapping "signal/statistic" -> zoo.signals.Tap. '
+                f"Received: {name!r}: {tap!r}"
+            )
+    return dict(signals)
+
+
+def _scalar(signal: str, layer: str, value: np.ndarray) -> float:
+    if value.size != 1:
+        raise ZooError(
+            f"{signal} gives an array of shape {value.shape} at {layer}; a monitor logs scalars."
+        )
+    return float(value.reshape(()))
+
+
+def _iterations(model: keras.Model) -> int:
+    """Training steps of the optimizer so far; those that were started are finished then."""
+    if keras.backend.backend() == "jax":
+        # Within `fit`, the weights are held by the training loop.
+        model.jax_state_sync()
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if optimizer is None:
+        return 0
+    # Accumulated gradients: one iteration is several training steps.
+    steps = optimizer.gradient_accumulation_steps or 1
+    return int(ops.convert_to_numpy(optimizer.iterations)) * steps
+
+
+def _tell(text: str) -> None:
+    print(f"SignalMonitor: {text}.", file=sys.stderr, flush=True)

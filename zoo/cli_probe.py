@@ -1,0 +1,243 @@
+"""`zoo probe MODEL`: the model, the batch, and where the report goes."""
+
+import argparse
+import json
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zoo.errors import UnknownNameError, ZooError
+from zoo.hub import index
+from zoo.initializers import Orthonormal
+from zoo.models import create, list_models
+from zoo.preprocessing import Preprocess, how_of, preprocess
+from zoo.signals.examination import examine
+from zoo.signals.report import to_json, write_report
+from zoo.signals.taps import kernels_of, layers_of
+from zoo.signals.verdict import verdict
+
+INITIALIZERS = {
+    "glorot": keras.initializers.GlorotNormal,
+    "he": keras.initializers.HeNormal,
+    "lecun": keras.initializers.LecunNormal,
+    "orthogonal": keras.initializers.OrthogonalInitializer,
+    "orthonormal": Orthonormal,
+}
+_APPLICATIONS = "keras.applications."
+_PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
+    if args.batch < 1 or args.seed < 0:
+        raise ZooError(
+            "--batch must be at least 1 and --seed at least 0. "
+            f"Received: {args.batch} and {args.seed}"
+        )
+    to = args.to or (None if args.json else f"{_file_name(args.model)}.html")
+    keras.utils.set_random_seed(args.seed)
+    _tell(f"building {args.model}")
+    model, notes = load(args.model)
+    if args.init:
+        notes.append(initialize(model, args.init, args.seed))
+    inputs, targets, loss, about = batch(model, args.data, args.batch, args.seed)
+    notes += about
+    found = examine(model, inputs, targets, loss=loss, tell=_tell)
+    findings = verdict(found.signals)
+    if to:
+        _tell(f"writing {to}")
+        try:
+            written = write_report(to, found, findings, notes)
+        except OSError as error:
+            raise ZooError(f"The report cannot be written: {error}") from error
+    if args.json:
+        print(json.dumps(to_json(found, findings, notes), indent=2))
+        return 0
+    for note in notes:
+        print(note)
+    for finding in findings:
+        print(f"- {finding}")
+    print(f"report: {written[0]}")
+    return 0
+
+
+def load(name: str) -> tuple[keras.Model, list[str]]:
+    """A model by what `zoo probe` takes, giving logits where it can, and notes on it.
+
+    Raises:
+        UnknownNameError: no such architecture, checkpoint or keras application.
+        ZooError: a file that Keras cannot read, or does not in its safe mode.
+    """
+    if name.endswith(".keras"):
+        return _saved(name), [f"Model: the file {name}, with its weights."]
+    if name.startswith(_APPLICATIONS):
+        model = _application(name.removeprefix(_APPLICATIONS))
+        return model, [f"Model: {name} with fresh weights."]
+    if name in list_models():
+        return create(name, activation=None), [f"Model: {name} with fresh weights."]
+    if not Path(name).is_dir() and "/" not in name and name not in index.list_weights():
+        known = [*list_models(), *index.list_weights()]
+        hint = "A .keras file and keras.applications.NAME can be probed, too."
+        raise UnknownNameError("model or checkpoint", name, known, hint)
+    return index.load(name, activation=None), [f"Model: the checkpoint {name}."]
+
+
+def initialize(model: keras.Model, name: str, seed: int) -> str:
+    """Gives all kernels new values, each of its own seed; tells so. Embeddings stay as they are.
+
+    Raises:
+        UnknownNameError: no such initializer.
+    """
+    if name not in INITIALIZERS:
+        raise UnknownNameError("initializer", name, INITIALIZERS)
+    number = 0
+    for layer in layers_of(model):
+        if isinstance(layer, keras.layers.Embedding):
+            continue
+        for kernel in kernels_of(layer):
+            values = INITIALIZERS[name](seed=seed + number)(kernel.shape, dtype="float32")
+            kernel.assign(keras.ops.cast(values, kernel.dtype))
+            number += 1
+    return f"All {number} kernels were initialized anew: {name}."
+
+
+def batch(model: keras.Model, data: str | None, size: int, seed: int):
+    """The batch to probe with.
+
+    Args:
+        model: built.
+        data: .npz file with x and perhaps y; folder of pictures, in one folder for each class or
+            all in one; None for random normal inputs.
+        size: examples, evenly spread over the data.
+        seed: of what is random.
+
+    Returns:
+        (inputs, targets, loss, notes). Missing targets are random: classes, or numbers where the
+        model gives but one, or more than a vector.
+
+    Raises:
+        ZooError: the data does not fit the model.
+    """
+    random = np.random.default_rng(seed)
+    if data is None:
+        inputs, targets = random.standard_normal((size, *_input_shape(model))), None
+        inputs, note = inputs.astype("float32"), f"Data: {size} random normal inputs"
+    elif Path(data).is_dir():
+        inputs, targets, note = _folder(model, Path(data), size)
+    else:
+        inputs, targets, note = _arrays(model, data, size)
+    shape = _output_shape(model, inputs)
+    classes = shape[-1] if len(shape) == 2 and shape[-1] > 1 else None
+    if targets is None:
+        note += ", random targets"
+        targets = random.standard_normal(shape).astype("float32")
+        if classes:
+            targets = random.integers(0, classes, len(inputs))
+    elif classes and (targets.ndim > 1 or targets.min() < 0 or targets.max() >= classes):
+        raise ZooError(
+            f"The model has {classes} classes; y must be whole numbers from 0 to {classes - 1}, "
+            f"(N,). Received: shape {targets.shape}, {targets.min()} to {targets.max()}"
+        )
+    return inputs, targets, None if classes else "mean_squared_error", [f"{note}."]
+
+
+def _saved(path: str) -> keras.Model:
+    try:
+        # Safe mode refuses the code that a Lambda layer brings along.
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises all kinds
+        raise ZooError(f"{path} cannot be loaded: {error}") from error
+
+
+def _application(name: str) -> keras.Model:
+    known = [n for n in dir(keras.applications) if n[0].isupper()]
+    if name not in known:
+        raise UnknownNameError("keras application", name, known)
+    return getattr(keras.applications, name)(weights=None, classifier_activation=None)
+
+
+def _input_shape(model: keras.Model) -> tuple[int, ...]:
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) != 1:
+        raise ZooError(f"{model.name} does not take one input of a known shape: give --data.")
+    shape = inputs[0].shape[1:]
+    if None in shape or "float" not in inputs[0].dtype:
+        raise ZooError(
+            f"{model.name} takes inputs of shape {shape} and type {inputs[0].dtype}, for which "
+            "there are no random ones: give --data."
+        )
+    return shape
+
+
+def _output_shape(model: keras.Model, inputs) -> tuple[int, ...]:
+    spec = model.compute_output_spec(keras.KerasTensor(inputs.shape, str(inputs.dtype)))
+    if not hasattr(spec, "shape"):
+        raise ZooError(f"{model.name} gives several outputs; a probe needs one.")
+    return tuple(spec.shape)
+
+
+def _arrays(model: keras.Model, path: str, size: int):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ("x", "y") if name in file}
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise ZooError(f"--data {path} is no folder and no .npz file: {error}") from error
+    if "x" not in arrays or any(len(a) != len(arrays["x"]) or not len(a) for a in arrays.values()):
+        shapes = {name: a.shape for name, a in arrays.items()}
+        raise ZooError(f"--data {path} must hold x, and y of the same length. Received: {shapes}")
+    chosen = _spread(len(arrays["x"]), size)
+    x, y = (arrays[name][chosen] if name in arrays else None for name in ("x", "y"))
+    note = f"Data: {len(x)} examples of {path}"
+    if x.dtype == np.uint8 and x.ndim == 4:
+        x, how = _prepared(model, x)
+        note += how
+    elif x.dtype.kind == "f":
+        x = x.astype("float32")
+    return x, y, note
+
+
+def _folder(model: keras.Model, folder: Path, size: int):
+    classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    files = [
+        (path, label)
+        for label, place in enumerate(classes or [folder])
+        for path in sorted(place.iterdir())
+        if path.suffix.lower() in _PICTURES
+    ]
+    if not files:
+        raise ZooError(f"--data {folder} holds no pictures, nor folders of them.")
+    chosen = [files[i] for i in _spread(len(files), size)]
+    x, how = _prepared(model, [path for path, _ in chosen])
+    y = np.array([label for _, label in chosen]) if classes else None
+    return x, y, f"Data: {len(x)} pictures of {folder}{how}"
+
+
+def _prepared(model: keras.Model, pictures) -> tuple[np.ndarray, str]:
+    try:
+        return preprocess(how_of(model), pictures), ", prepared as the model's card says"
+    except ZooError:
+        if hasattr(model, "zoo_card"):
+            raise
+    shape = _input_shape(model)
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise ZooError(f"{model.name} takes no pictures, but inputs of shape {shape}.")
+    ones = (1.0,) * shape[-1]
+    how = Preprocess(shape[:2], shape[-1], min(shape[:2]), "bilinear", 1 / 127.5, ones, ones)
+    return preprocess(how, pictures), ", scaled to [-1, 1]"
+
+
+def _spread(count: int, size: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(size, count)).astype(int))
+
+
+def _file_name(model: str) -> str:
+    name = Path(model).resolve().name.removesuffix(".keras")
+    return f"{re.sub('[^A-Za-z0-9._-]', '_', name)}.probe"
+
+
+def _tell(text: str) -> None:
+    print(f"zoo probe: {text} …", file=sys.stderr, flush=True)

@@ -1,0 +1,134 @@
+"""The zoo's checkpoints in the standard Hub cache: which there are, whether they are whole, and how
+to be rid of them.
+
+The cache belongs to all programs that use the Hub. Only commits whose `zoo.json` is a card of this
+package are shown or removed; whatever else is there, or cannot be read, is left alone.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import CheckpointError, ZooError
+from zoo.hub import remote
+from zoo.hub.card import CARD_FILE, Card, parse_card
+from zoo.hub.files import read_file
+from zoo.hub.schema import MAX_BYTES
+
+
+@dataclass(frozen=True)
+class Cached:
+    """One commit of a repository in the cache.
+
+    Attributes:
+        name: of the checkpoint; "" where its card is damaged.
+        repo, commit: "org/name", 40 hex digits.
+        size: bytes of its files; commits of one repository may share some.
+        last_used: of the repository, seconds since 1970.
+        folder: of the files.
+        card: None where it is damaged.
+    """
+
+    name: str
+    repo: str
+    commit: str
+    size: int
+    last_used: float
+    folder: Path
+    card: Card | None
+
+
+def list_cached(pattern: str = "*") -> list[Cached]:
+    """The zoo's checkpoints in the cache; makes no request.
+
+    Args:
+        pattern: an fnmatch pattern for the checkpoint's name or the repository's.
+
+    Returns:
+        Sorted by name, repository and commit.
+
+    Raises:
+        ZooError: the cache is not a folder.
+    """
+    found = []
+    for repo in _scan().repos:
+        for revision in repo.revisions if repo.repo_type == "model" else ():
+            folder = Path(revision.snapshot_path)
+            path = folder / CARD_FILE
+            if not path.is_file():
+                continue
+            try:
+                card = parse_card(read_file(path, MAX_BYTES), str(path))
+            except CheckpointError:
+                if remote.is_content_of_its_blob(path):
+                    continue  # as it was published: somebody else's file of this name
+                card = None
+            name = card.name if card else ""
+            if fnmatchcase(name, pattern) or fnmatchcase(repo.repo_id, pattern):
+                size, used = revision.size_on_disk, repo.last_accessed
+                commit = revision.commit_hash
+                found.append(Cached(name, repo.repo_id, commit, size, used, folder, card))
+    return sorted(found, key=lambda c: (c.name, c.repo, c.commit))
+
+
+def damaged_files(cached: Cached) -> list[str]:
+    """Names of the files that are not as the card says; those not downloaded do not count."""
+    path = cached.folder / CARD_FILE
+    if cached.card is None or not remote.is_content_of_its_blob(path):
+        return [CARD_FILE]
+    return [
+        name
+        for name, entry in cached.card.files.items()
+        if (cached.folder / name).exists() and not remote.is_intact(cached.folder / name, entry)
+    ]
+
+
+def freed_by(chosen: Iterable[Cached]) -> int:
+    """Bytes that `remove` would free: files that other commits share stay."""
+    return sum(deletion.expected_freed_size for deletion in _deletions(chosen))
+
+
+def remove(chosen: Iterable[Cached]) -> int:
+    """Removes checkpoints from the cache; those with a damaged card stay.
+
+    Args:
+        chosen: of `list_cached`.
+
+    Returns:
+        Bytes that were freed.
+    """
+    deletions = _deletions(chosen)
+    for deletion in deletions:
+        deletion.execute()
+    return sum(deletion.expected_freed_size for deletion in deletions)
+
+
+def _deletions(chosen: Iterable[Cached]) -> list[Any]:
+    """The client's plans, one for a repository: copies of a repository have the same commits."""
+    commits: dict[str, list[str]] = {}
+    for cached in chosen:
+        if cached.card is not None:
+            commits.setdefault(cached.repo, []).append(cached.commit)
+    whole = _scan()
+    plans = []
+    for repo, own in commits.items():
+        only = [r for r in whole.repos if (r.repo_type, r.repo_id) == ("model", repo)]
+        part = dataclasses.replace(whole, repos=frozenset(only))
+        plans.append(part.delete_revisions(*own))
+    return plans
+
+
+def _scan() -> Any:
+    hub = remote.client()
+    try:
+        return hub.scan_cache_dir()
+    except hub.CacheNotFound:
+        return hub.HFCacheInfo(0, repos=frozenset(), incomplete_files=frozenset(), warnings=[])
+    except ValueError:
+        raise ZooError(
+            f"The Hub's cache, {hub.constants.HF_HUB_CACHE}, is not a folder: set HF_HUB_CACHE to "
+            "one."
+        ) from None

@@ -1,0 +1,213 @@
+"""Checkpoints to the Hugging Face Hub: looked at, sent in one commit, and read back."""
+
+import dataclasses
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from zoo.errors import HubError, ZooError
+from zoo.hub import remote
+from zoo.hub.card import CARD_FILE, Card
+from zoo.hub.files import write_files
+from zoo.hub.hub_errors import translated
+from zoo.hub.pins import read_pins
+from zoo.hub.plain import float32
+from zoo.hub.repository import Change, compare, look, send, verify
+from zoo.hub.staging import entry_of, stage, weights_of
+from zoo.hub.tensors import MAX_SHARD_SIZE
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published or, by a dry run, would be. Its `str` is a table for people.
+
+    Attributes:
+        repo: "org/name".
+        name, version: of the checkpoint.
+        commit: that holds it; None for a dry run that found something to send.
+        tag: of that commit, or None.
+        files: all of the checkpoint, and those that are removed.
+        rounding: largest relative change of a tensor by float16, ||stored - w|| / ||w||.
+        remark: what the files lack, in words.
+    """
+
+    repo: str
+    name: str
+    version: int
+    commit: str | None
+    tag: str | None
+    files: tuple[Change, ...]
+    rounding: float
+    remark: str
+
+    @property
+    def url(self) -> str:
+        """What `zoo.load` takes: exactly this state, where it is known."""
+        return f"{remote.PREFIX}{self.repo}" + (f"@{self.commit}" if self.commit else "")
+
+    @property
+    def pin(self) -> dict[str, dict[str, str]]:
+        """The entry of `pins.json` that makes the name a built-in one; {} after a dry run."""
+        if self.commit is None:
+            return {}
+        card = next(change for change in self.files if change.name == CARD_FILE)
+        entry = {"repo": self.repo, "commit": self.commit, "sha256": card.sha256}
+        return {self.name: entry}
+
+    def __str__(self) -> str:
+        sent = [c for c in self.files if c.what in ("new", "changed")]
+        lines = [
+            f"{self.name}, version {self.version}: {self.url}"
+            + (f", tag {self.tag}" if self.tag else ""),
+            *(f"  {c.what:9}  {c.size:15,}  {c.name}" for c in self.files),
+            f"{len(sent)} files, {sum(c.size for c in sent):,} bytes "
+            + ("were sent" if self.commit else "to send: this was a dry run"),
+        ]
+        if self.rounding:
+            lines.append(f"float16 changes a tensor by {self.rounding:.2g} of its norm at most")
+        if self.remark:
+            lines.append(f"without the zoo only as safetensors: {self.remark}")
+        return "\n".join(lines)
+
+
+def publish(
+    model: keras.Model | str | os.PathLike,
+    to: str,
+    *,
+    private: bool = False,
+    tag: str | None = None,
+    message: str | None = None,
+    dry_run: bool = False,
+    token: str | None = None,
+    max_shard_size: int = MAX_SHARD_SIZE,
+    **card: Any,
+) -> Published:
+    """Publishes a model or a checkpoint folder on the Hugging Face Hub.
+
+    Everything goes up in one commit on top of the one that was looked at; files that are there
+    already are not sent again. Then all files are downloaded by that commit into a folder of
+    their own, compared by their hashes, and the model loaded from them must predict the same.
+
+    A published name never changes its weights: other weights need another name, or a higher
+    version. A repository holds one checkpoint.
+
+    Args:
+        model: of `zoo.load` or `zoo.create`, trained further or not; or a checkpoint's folder.
+        to: "hf://org/name"; made where it does not exist.
+        private: whether a repository that is made is private.
+        tag: to be put on the commit, e.g. "v1"; a tag is never moved.
+        message: of the commit; None for the checkpoint's name and version.
+        dry_run: True to send nothing and only tell what would be sent. Takes no token, unless
+            the repository is private.
+        token: of the Hub; None for that of `hf auth login` or HF_TOKEN.
+        max_shard_size: bytes of tensors in one file.
+        **card: fields of `zoo.hub.Card`, where they differ from those of the model: `name`,
+            `labels`, `training`, `version`, `dtype` ("float16" halves the files), `metrics`
+            (or a function that measures the stored model and returns them), `license`,
+            `citation`, `preprocess`, `args`, `head`, `requires`.
+
+    Returns:
+        Repository, commit and files.
+
+    Raises:
+        ZooError: something about the model is not told, or the repository holds other weights
+            under this name and version.
+        CheckpointError: the card is not true of the model, or the folder is damaged.
+        HubError: the Hub cannot be reached or refuses, somebody else has committed meanwhile, or
+            what came back is not what was sent.
+
+    Example:
+
+    >>> model = zoo.load("maxnorm_plainnet50", num_classes=5, freeze="body")
+    >>> model.compile("sgd", "sparse_categorical_crossentropy"); model.fit(x, y, epochs=3)
+    >>> about = dict(
+    ...     name="maxnorm_plainnet50.flowers",
+    ...     labels=["daisy", "dandelion", "rose", "sunflower", "tulip"],
+    ...     training=zoo.hub.Training(data="flowers", epochs=3),
+    ... )
+    >>> print(zoo.publish(model, "hf://me/flowers", dry_run=True, **about))
+    >>> zoo.publish(model, "hf://me/flowers", tag="v1", **about)
+    >>> zoo.publish("weights/plainnet44.cifar10", "hf://me/plainnet44")
+    """
+    repo, revision = remote.parse_address(str(to))
+    if revision != "main":
+        raise ZooError(
+            f"A repository is published to as a whole, not at a revision. Received: {to}"
+        )
+    hub = remote.client()
+    if not dry_run and not (token or hub.get_token()):
+        raise HubError(
+            f"{to}: publishing takes a token: log in with `hf auth login` or set HF_TOKEN."
+        )
+    api = hub.HfApi(token=token, library_name="zoo")
+    with translated(repo):
+        state = look(api, repo)
+    with tempfile.TemporaryDirectory() as name, float32():
+        folder = Path(name)
+        staged = stage(model, folder, to, card, max_shard_size)
+        local = {path.name: entry_of(path) for path in sorted(folder.iterdir())}
+        _check_version(staged.card, state.card, to)
+        changes = tuple(compare(folder, local, state.files))
+        commit = state.head if all(c.what == "unchanged" for c in changes) else None
+        if tag in state.tags and state.tags[tag] != commit:
+            raise ZooError(
+                f"{to} has a tag {tag!r} already, and tags are not moved: choose another."
+            )
+        published = Published(
+            repo=repo,
+            name=staged.card.name,
+            version=staged.card.version,
+            commit=commit,
+            tag=tag,
+            files=changes,
+            rounding=staged.rounding,
+            remark=staged.remark,
+        )
+        if dry_run:
+            return published
+        with translated(repo):
+            if commit is None:
+                commit = send(
+                    api,
+                    repo,
+                    state.head,
+                    folder,
+                    changes,
+                    private=private,
+                    message=message or f"{staged.card.name}, version {staged.card.version}",
+                )
+            if tag and tag not in state.tags:
+                api.create_tag(repo, tag=tag, revision=commit)
+            verify(api, repo, commit, local, staged.model)
+    return dataclasses.replace(published, commit=commit)
+
+
+def write_pin(published: Published, path: str | os.PathLike) -> None:
+    """Adds `published.pin` to a file like the package's `pins.json`, in place of an older one."""
+    path = Path(path)
+    pins = {name: dataclasses.asdict(pin) for name, pin in read_pins(path).items()}
+    text = json.dumps(dict(sorted((pins | published.pin).items())), indent=2) + "\n"
+    write_files(path.parent, {path.name: lambda _: [text.encode()]})
+
+
+def _check_version(card: Card, theirs: Card | None, to: str) -> None:
+    if theirs is None:
+        return
+    if theirs.name != card.name:
+        raise ZooError(
+            f"{to} holds {theirs.name}, and a repository holds one checkpoint: choose another "
+            f"for {card.name}."
+        )
+    same = weights_of(theirs) == weights_of(card)
+    if card.version < theirs.version or (card.version == theirs.version and not same):
+        raise ZooError(
+            f"{to} holds version {theirs.version} of {card.name}"
+            + ("" if same else " with other weights")
+            + f", and a published version is never changed. Give version={theirs.version + 1}. "
+            f"Received: version={card.version}"
+        )

@@ -1,0 +1,163 @@
+"""What a block does to the variance of signals and errors, measured."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.signals.differentiate import differentiate
+from zoo.signals.probe import Probe
+from zoo.signals.rates import Ratios
+from zoo.signals.taps import Tap
+
+
+def scaling_ratios(
+    block: keras.Layer | Callable, x, error=None, *, training: bool = True, seed: int = 0
+) -> Ratios:
+    """How one block scales the variance of a batch and of the errors that come down.
+
+        R_f = Var[y] / Var[x],  R_b = Var[dl/dx] / Var[dl/dy],  y = block(x)
+
+    Var is the variance over the examples, averaged over all positions and channels: the block's
+    weights are what they are, and nothing is averaged over them.
+
+    Args:
+        block: layer, model or function in `keras.ops`, of one tensor into one. The states of a
+            layer or model are not changed; a function must not use layers that have any.
+        x: (N, …) float batch, N >= 2.
+        error: dl/dy, of the shape of the output; None for standard normal numbers.
+        training: whether a layer runs as in training.
+        seed: of the error.
+
+    Returns:
+        The two ratios; not finite where x or the error do not vary.
+
+    Raises:
+        ZooError: fewer than two examples, values that are not finite floats, an error of another
+            shape, a block that gives several tensors.
+
+    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", definition 3.1.
+
+    Example:
+
+    >>> scaling_ratios(keras.layers.ReLU(), np.random.standard_normal((1000, 64)))
+    Ratios(forward=0.34…, backward=0.50…)
+    """
+    x = _batch("x", x)
+    error = None if error is None else _batch("error", error)
+    call, weights, states = _pure(block, x, training)
+    drawn = []
+
+    def forward(token, _, weights, states, x):
+        y = call(weights, states, x + token("x", tuple(x.shape), "float32"))
+        if not ops.is_tensor(y):
+            raise ZooError(f"The block must give one tensor. Received: a {type(y).__name__}")
+        # A stream of its own: x may well have been drawn by the same seed.
+        rng = np.random.default_rng([seed, 1])
+        down = rng.standard_normal(y.shape) if error is None else error
+        if down.shape != tuple(y.shape):
+            raise ZooError(
+                f"error must have the shape of the output, {tuple(y.shape)}. Received: {down.shape}"
+            )
+        drawn[:] = [down]
+        return ops.sum(ops.cast(y, "float32") * ops.convert_to_tensor(down, "float32")), [y]
+
+    run = differentiate(forward, lambda *_: [])
+    (y,), _, (below,), _ = run([], weights, states, ops.convert_to_tensor(x, "float32"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Ratios(
+            float(_variance(_host(y)) / _variance(x)),
+            float(_variance(_host(below)) / _variance(drawn[0])),
+        )
+
+
+def block_ratios(
+    model: keras.Model,
+    inputs,
+    targets,
+    layers: Sequence[str | keras.Layer] | None = None,
+    *,
+    loss: str | Callable | None = None,
+    training: bool = True,
+) -> dict[str, Ratios]:
+    """`scaling_ratios` of blocks inside a model, with its own signals and errors, in one pass.
+
+    The product of the ratios of blocks that follow each other is that of the whole chain.
+
+    Args:
+        model: built.
+        inputs: (N, …) batch, N >= 2.
+        targets: of the batch.
+        layers: names or layers at any depth: single layers, composite ones, submodels; None for
+            all that own a kernel.
+        loss, training: see `zoo.signals.Probe`.
+
+    Returns:
+        Name -> ratios, in the order of the forward pass. Layers of integers are left out.
+
+    Raises:
+        ZooError: fewer than two examples; as `zoo.signals.Probe`.
+
+    Source: as `scaling_ratios`.
+    """
+    places = ("input", "output", "input_gradient", "output_gradient")
+    probe = Probe(
+        model,
+        {where: Tap(where, variance) for where in places},
+        layers=layers,
+        loss=loss,
+        training=training,
+    )
+    if len(keras.tree.flatten(inputs)[0]) < 2:
+        raise ZooError("A variance needs at least two examples. Received: one")
+    signals = probe(inputs, targets)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            name: Ratios(
+                float(signals["output"][name] / signals["input"][name]),
+                float(error / signals["output_gradient"][name]),
+            )
+            for name, error in signals["input_gradient"].items()
+        }
+
+
+def variance(x):
+    """Variance over the examples (first axis), averaged over everything else, in float32."""
+    x = ops.cast(x, "float32")
+    return ops.mean(ops.square(x - ops.mean(x, axis=0, keepdims=True)))
+
+
+def _pure(block, x, training):
+    """(call of weights, states and x; weights; states)."""
+    if not isinstance(block, keras.Layer):
+        return lambda weights, states, x: block(x), [], []
+    if not block.built:
+        block.build(x.shape)
+    arguments = {"training": training} if block._call_has_training_arg else {}
+
+    def call(weights, states, x):
+        return block.stateless_call(weights, states, x, **arguments)[0]
+
+    weights = [v.value for v in block.trainable_variables]
+    return call, weights, [v.value for v in block.non_trainable_variables]
+
+
+def _batch(name: str, values) -> np.ndarray:
+    values = _host(values)
+    if values.ndim < 1 or len(values) < 2:
+        raise ZooError(f"{name} needs at least two examples. Received: shape={values.shape}")
+    if not np.isfinite(values).all():
+        raise ZooError(f"{name} must be finite.")
+    return values
+
+
+def _host(values) -> np.ndarray:
+    if ops.is_tensor(values):
+        values = ops.convert_to_numpy(ops.cast(values, "float32"))
+    return np.asarray(values, "float64")
+
+
+def _variance(x: np.ndarray) -> float:
+    return np.var(x, axis=0).mean()
