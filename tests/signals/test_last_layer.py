@@ -49,7 +49,7 @@ def test_another_layer_may_be_named():
 
 
 def test_bad_input():
-    model = keras.Sequential([keras.Input((4, 6)), layers.Dense(3), layers.Flatten()])
+    model = keras.Sequential([keras.Input((4, 6)), layers.Dense(3), layers.Flatten(name="flat")])
     x, y = np.zeros((2, 4, 6), "float32"), np.zeros(2, "int32")
     with pytest.raises(ZooError, match=r"inputs \(N, D\). Received: \[\(2, 4, 6\)\]"):
         last_layer_analysis(model, [(x, y)])
@@ -57,7 +57,7 @@ def test_bad_input():
     twice = keras.Model(inputs, shared(shared(inputs)))
     with pytest.raises(ZooError, match="shared must be used once"):
         last_layer_analysis(twice, [(np.zeros((2, 3), "float32"), y)])
-    with pytest.raises(ZooError, match="flatten is a Flatten; allowed: Dense"):
+    with pytest.raises(ZooError, match="flat is a Flatten; allowed: Dense"):
         last_layer_analysis(model, [(x, y)], layer=model.layers[-1])
     with pytest.raises(ZooError, match="at least one pair"):
         last_layer_analysis(net(), [])
