@@ -23,7 +23,8 @@ for backend in $backends; do
   only=()
   if [[ $backend != "${backends%% *}" ]]; then
     for file in test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
-      hub/test_{cache,export_hub,hub_errors,pins,publish,remote,remote_faults,staging}.py \
+      hub/test_{cache,card,export_hub,fuzz,hub_errors,pins,publish,remote,remote_faults}.py \
+      hub/test_{staging,tensor_file}.py \
       training/test_data.py training/test_data_{coco,pictures,prepared,statistics}.py \
       training/test_every_recipe.py training/test_log.py training/test_recipes.py \
       training/test_results.py; do

@@ -1,0 +1,128 @@
+"""The figure scripts: their heads, that they repeat exactly, and the gallery of their results."""
+
+import ast
+import csv
+import importlib
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from examples.figures import common, gallery
+
+FOLDER = Path(__file__).parents[1] / "examples" / "figures"
+SCRIPTS = sorted(
+    path.stem
+    for path in FOLDER.glob("*.py")
+    if "def main(" in path.read_text() and path.stem != "gallery"
+)
+# Those whose `--quick` takes seconds.
+FAST = ["activations_dying", "crelu_coherence"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_says_what_it_shows_and_how_it_is_run(name):
+    head = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text()))
+    title, *rest = head.split("\n\n")
+    assert title.endswith(".")
+    assert rest[0].partition('"')[0].strip(), "authors and title of the paper"
+    assert "figure" in head or "table" in head or "proposition" in head
+    assert f"python -m examples.figures.{name}" in head
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_no_script_draws_random_numbers_without_a_seed(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called.endswith(("default_rng", "SeedGenerator", "set_random_seed")):
+                assert node.args or node.keywords, f"line {node.lineno}: {called} without a seed"
+            legacy = called.startswith(("np.random.", "random."))
+            assert not legacy or called.startswith("np.random.default_rng"), f"line {node.lineno}: {called}"
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_quick_figures_write_their_files_and_repeat_exactly(name, tmp_path, capsys):
+    script = importlib.import_module(f"examples.figures.{name}")
+    rows = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)  # what the script must not depend on
+        script.main(["--quick", "--to", str(tmp_path / str(seed))])
+        entries = gallery.entries(tmp_path / str(seed))
+        assert entries
+        lines = capsys.readouterr().out.splitlines()
+        for figure, about in entries.items():
+            assert any(about["verdict"] in line and figure in line for line in lines)
+            assert about["command"].startswith(f"python -m examples.figures.{name}")
+            assert (tmp_path / str(seed) / f"{figure}.png").stat().st_size < 80_000
+        rows.append([cell for figure in entries for cell in cells(tmp_path / str(seed), figure)])
+    assert len(rows[0]) > 10
+    assert rows[0] == pytest.approx(rows[1], rel=1e-3, nan_ok=True)
+
+
+def cells(folder, name) -> list[float]:
+    """All numbers of a figure's table."""
+    with open(folder / f"{name}.csv", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return [float(x) for row in rows for x in row if x.replace(".", "").lstrip("-")[:1].isdigit()]
+
+
+ABOUT = {
+    "paper": "Nobody et al., “A Paper”, figure 3",
+    "claim": "It grows.",
+    "verdict": "It grows by 2.",
+    "seen": True,
+    "budget": "nothing",
+    "command": "python -m examples.figures.growth",
+}
+
+
+def saved(folder, name="growth", **changes):
+    figure, places = common.axes(1)
+    places[0, 0].plot([1, 2])
+    rows = [{"layer": 1, "value": np.float64(1 / 3)}, {"layer": 2, "value": 2}]
+    common.save(name, figure, rows, to=folder, **(ABOUT | changes))
+
+
+def test_a_saved_figure_is_a_picture_a_table_and_a_verdict(tmp_path, capsys):
+    saved(tmp_path, seen=np.bool_(True))
+    assert capsys.readouterr().out == "growth: seen. It grows by 2.\n"
+    assert json.loads((tmp_path / "growth.json").read_text()) == ABOUT
+    with open(tmp_path / "growth.csv", newline="") as file:
+        assert list(csv.reader(file)) == [["layer", "value"], ["1", "0.33333"], ["2", "2"]]
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_gallery_tells_what_is_seen_and_what_is_not(tmp_path):
+    saved(tmp_path)
+    saved(tmp_path, "other", seen=False, verdict="It shrinks.", paper="A, “B”, table 1")
+    page = gallery.page(gallery.entries(tmp_path))
+    assert "2 figures; the claims of 1 are seen here." in page
+    assert "| [growth](#growth) | Nobody et al., figure 3 | yes |" in page
+    assert "| [other](#other) | A, table 1 | no |" in page
+    assert page.index("## A, “B”") < page.index("### other") < page.index("## Nobody et al.")
+    for part in ("It shrinks.", "Seen: **no**", "figures/growth.png", "figures/growth.csv"):
+        assert part in page
+
+
+def test_a_figure_without_its_verdict_is_no_part_of_a_gallery(tmp_path):
+    saved(tmp_path)
+    (tmp_path / "growth.json").write_text(json.dumps({**ABOUT, "more": 1}))
+    with pytest.raises(ValueError, match="must have the keys"):
+        gallery.entries(tmp_path)
+    (tmp_path / "growth.json").unlink()
+    with pytest.raises(ValueError, match=r"lacks: json\. Run its script"):
+        gallery.entries(tmp_path)
+
+
+def test_the_page_is_that_of_the_figures():
+    assert gallery.main(["--check"]) == 0, "run python -m examples.figures.gallery"
+
+
+def test_every_figure_is_by_a_script_that_exists():
+    for name, about in gallery.entries().items():
+        module = about["command"].split("examples.figures.")[1].split()[0]
+        assert module in SCRIPTS, name
+        assert len((gallery.FOLDER / f"{name}.png").read_bytes()) < 80_000
