@@ -1,0 +1,158 @@
+"""Magnitude and condition of inputs and output gradients of 20 dense layers in training.
+
+Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+figures 3 and 5 (with A5 and A6): plain and batch normalized, random and He's initialization.
+
+    python -m examples.figures.conditioning_training --data-dir DATA
+
+Theirs: MNIST, full gradient descent or batches of 1024, the best of the rates 0.05, 0.1, 0.5 and
+1, many epochs. Here: the first 10,000 images, 40 steps of 512 at rate 0.1 (seed 0), judged on
+1000 of them; some two minutes. "Random" is uniform within 1 / sqrt(fan-in), as the layers of
+Torch start (see `conditioning_curvature`), He's the normal one of variance 2 / fan-in: by fan-out,
+the logits of ten classes start so large that the plain net never learns.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+import zoo
+from examples.figures import common
+from zoo.models.mlp import mlp
+from zoo.signals.conditioning import layer_conditioning
+from zoo.signals.linear import LinearSignals
+
+MNIST = dataclasses.replace(zoo.preprocessing.USPS, size=(28, 28), resize=28)
+COUNT, BATCH, STEPS, JUDGED, P = 10_000, 512, 40, 1000, 50
+NETS = {"plain": "none", "BN": "batchnorm"}
+STARTS = ("random", "He")
+KEYS = {
+    "lambda_max_x": "lambda_max of the input",
+    "lambda_max_dh": "lambda_max of the output gradient",
+    "kappa_x": f"kappa_{P} of the input",
+    "kappa_dh": f"kappa_{P} of the output gradient",
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    options = common.parser(__doc__).parse_args(argv)
+    x, y = common.images("mnist", "train", options, MNIST, COUNT)
+    steps = 2 if options.quick else STEPS
+    rows = []
+    for start in STARTS:
+        for net, norm in NETS.items():
+            keras.utils.set_random_seed(0)
+            model = mlp(
+                5 if options.quick else 19,
+                input_shape=(28, 28, 1),
+                units=16 if options.quick else 256,
+                norm=norm,
+            )
+            _initialize(model, start)
+            model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+            signals, judged = LinearSignals(model), [(x[:JUDGED], y[:JUDGED])]
+            about = {"start": start, "net": net}
+            rows += _rows(about | {"step": 0, "loss": np.nan}, layer_conditioning(signals, judged))
+            common.train(model, x, y, steps=steps - 1, batch=min(BATCH, len(x)))
+            loss = common.train(model, x, y, steps=1, batch=min(BATCH, len(x)))
+            about |= {"step": steps, "loss": loss}
+            rows += _rows(about, layer_conditioning(signals, judged))
+    _save(options, rows, len(x), steps)
+
+
+def _initialize(model, start):
+    for kernel in (v for v in model.trainable_variables if len(v.shape) == 2):
+        bound = kernel.shape[0] ** -0.5
+        if start == "random":
+            kernel.assign(keras.random.uniform(kernel.shape, -bound, bound))
+        else:
+            kernel.assign(keras.random.normal(kernel.shape, stddev=2**0.5 * bound))
+
+
+def _rows(about, found):
+    return [
+        about
+        | {
+            "layer": i,
+            "lambda_max_x": one.inputs.lambda_max,
+            "lambda_max_dh": one.gradients.lambda_max,
+            "kappa_x": one.inputs.kappa(P),
+            "kappa_dh": one.gradients.kappa(P),
+        }
+        for i, one in enumerate(found.values(), start=1)
+    ]
+
+
+def _of(rows, key, start, net, step) -> np.ndarray:
+    chosen = (start, net, step)
+    return np.array([r[key] for r in rows if (r["start"], r["net"], r["step"]) == chosen])
+
+
+def _save(options, rows, count, steps):
+    figure, panels = common.axes(4, 2, width=3.4, height=2.6)
+    for line, start in zip(panels, STARTS, strict=True):
+        for panel, (key, title) in zip(line, KEYS.items(), strict=True):
+            for color, net in enumerate(NETS):
+                for style, step in (("--", 0), ("-", steps)):
+                    values = _of(rows, key, start, net, step)
+                    label = f"{net}, step {step}"
+                    panel.plot(
+                        range(1, len(values) + 1), values, style, color=f"C{color}", label=label
+                    )
+            panel.set_title(f"{start}: {title}", fontsize=9)
+            panel.set(yscale="log", xlabel="layer")
+    panels[0, 0].legend(fontsize=7)
+
+    def span(key, start, net):
+        """Last over first hidden layer's input, first over last output gradient."""
+        values = _of(rows, key, start, net, 0)[1:-1]
+        return values[-1] / values[0] if key == "lambda_max_x" else values[0] / values[-1]
+
+    spans = {
+        (start, net): tuple(span(k, start, net) for k in ("lambda_max_x", "lambda_max_dh"))
+        for start in STARTS
+        for net in NETS
+    }
+
+    def condition(key, net):
+        values = np.concatenate([_of(rows, key, start, net, steps)[1:-1] for start in STARTS])
+        return np.median(values)
+
+    conditions = {key: [condition(key, net) for net in NETS] for key in ("kappa_x", "kappa_dh")}
+    losses = {key: _of(rows, "loss", *key, steps)[0] for key in spans}
+    text = ", ".join(
+        f"{start} {net} {spans[start, net][0]:.1g} and {spans[start, net][1]:.1g}"
+        for start, net in spans
+    )
+    common.save(
+        "conditioning_training",
+        figure,
+        rows,
+        paper="Huang et al., “Layer-wise Conditioning Analysis in Exploring the Learning Dynamics "
+        "of DNNs”, figures 3 and 5",
+        claim="Plain nets from random initialization lose inputs forward and gradients backward "
+        "exponentially, from He's they do not, and BN keeps both from either; BN improves the "
+        "condition of both.",
+        verdict=f"lambda_max over the hidden layers at step 0, inputs forward and gradients "
+        f"backward: {text}. Median kappa_{P} at step {steps}, plain and BN: inputs "
+        f"{conditions['kappa_x'][0]:.2g} and {conditions['kappa_x'][1]:.2g}, gradients "
+        f"{conditions['kappa_dh'][0]:.2g} and {conditions['kappa_dh'][1]:.2g}. Loss: "
+        + ", ".join(f"{start} {net} {losses[start, net]:.2f}" for start, net in losses)
+        + ".",
+        seen=max(spans["random", "plain"]) < 1e-3
+        and all(
+            1e-3 < value < 1e3
+            for key, pair in spans.items()
+            if key != ("random", "plain")
+            for value in pair
+        )
+        and all(plain > bn for plain, bn in conditions.values()),
+        budget=f"{count} training images of MNIST, {steps} steps of {BATCH} at rate 0.1",
+        command="python -m examples.figures.conditioning_training --data-dir DATA",
+        to=options.to,
+    )
+
+
+if __name__ == "__main__":
+    main()

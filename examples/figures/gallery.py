@@ -1,0 +1,93 @@
+"""Writes docs/figures.md, the gallery, from what the figure scripts left in docs/figures.
+
+    python -m examples.figures.gallery [--check]
+
+With `--check` it changes nothing and fails where the page is behind.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from examples.figures.common import FOLDER
+
+KEYS = ("paper", "claim", "verdict", "seen", "budget", "command")
+HEAD = """# The papers' figures
+
+What the papers show of their networks, measured anew by the instruments of `zoo.signals`. Every
+verdict is computed from the numbers beside its picture, and says whether the paper's claim is seen
+at our budget, which often is smaller than the paper's: "not seen" then speaks of that budget, and
+not of the paper. The scripts are in [`examples/figures`](../examples/figures); this page is
+written by `python -m examples.figures.gallery`.
+"""
+
+
+def entries(folder: Path = FOLDER) -> dict[str, dict]:
+    """Figure -> what its script says about it.
+
+    Raises:
+        ValueError: a figure lacks one of its three files, or its JSON is not as `common.save`
+            writes it.
+    """
+    names = sorted({path.stem for path in folder.iterdir() if path.suffix in (".png", ".json")})
+    found = {}
+    for name in names:
+        missing = [e for e in ("png", "csv", "json") if not (folder / f"{name}.{e}").is_file()]
+        if missing:
+            raise ValueError(f"{folder / name} lacks: {', '.join(missing)}. Run its script again.")
+        found[name] = json.loads((folder / f"{name}.json").read_text())
+        if set(found[name]) != set(KEYS):
+            raise ValueError(f"{name}.json must have the keys {KEYS}. Received: {[*found[name]]}")
+    return found
+
+
+def page(found: dict[str, dict]) -> str:
+    """The gallery in Markdown: a table of all figures, then each with its picture, by paper."""
+    papers: dict[str, list[str]] = {}
+    for name, about in found.items():
+        papers.setdefault(_split(about["paper"])[0], []).append(name)
+    seen = sum(about["seen"] for about in found.values())
+    table = ["| figure | of the paper | claim seen |", "|---|---|---|"]
+    sections = []
+    for paper in sorted(papers):
+        sections.append(f"## {paper}")
+        for name in papers[paper]:
+            about = found[name]
+            where, answer = _split(about["paper"])[1], "yes" if about["seen"] else "no"
+            authors = paper.partition(",")[0]
+            table.append(f"| [{name}](#{name}) | {authors}, {where} | {answer} |")
+            sections.append(
+                f"### {name}\n\n{where[0].upper()}{where[1:]}.\n\n"
+                f"- The paper: {about['claim']}\n"
+                f"- Here: {about['verdict']}\n"
+                f"- Seen: **{answer}**\n"
+                f"- Rests on: {about['budget']}\n"
+                f"- Again: `{about['command']}`; numbers: [CSV](figures/{name}.csv)\n\n"
+                f"![{name}](figures/{name}.png)"
+            )
+    count = f"{len(found)} figures; the claims of {seen} are seen here."
+    return "\n\n".join([HEAD.strip(), count, "\n".join(table), *sections]) + "\n"
+
+
+def _split(paper: str) -> tuple[str, str]:
+    """Authors and title, and which figure."""
+    title, _, where = paper.partition("”, ")
+    return f"{title}”", where
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Writes or checks the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    check = parser.parse_args(argv).check
+    path = FOLDER.parent / "figures.md"
+    text = page(entries())
+    if check:
+        return int(not path.is_file() or path.read_text() != text)
+    path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
