@@ -19,10 +19,10 @@ export TF_CPP_MIN_LOG_LEVEL=3
 for backend in $backends; do
   echo "== $backend"
   # What does not depend on the backend is tested once: readers of files, pictures, recipes, pages,
-  # frozen names, the wheel, and the client of the Hub.
+  # frozen names, the wheel, figures, and the client of the Hub.
   only=()
   if [[ $backend != "${backends%% *}" ]]; then
-    for file in test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
+    for file in test_examples.py test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
       hub/test_{cache,card,export_hub,fuzz,hub_errors,pins,publish,remote,remote_faults}.py \
       hub/test_{staging,tensor_file}.py \
       training/test_data.py training/test_data_{coco,pictures,prepared,statistics}.py \
