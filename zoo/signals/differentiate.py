@@ -101,6 +101,8 @@ def _torch(forward, finish):
             return tokens[key]
 
         weights = [w.detach().requires_grad_() for w in weights]
+        # Of what nothing is differentiated by, PyTorch would keep the whole graph.
+        others = keras.tree.map_structure(lambda v: None if v is None else v.detach(), others)
         # Dropout draws from PyTorch's own generator, which is to go on as if nothing had been.
         with torch.random.fork_rng():
             loss, values = forward(token, weights, *others)
