@@ -9,6 +9,8 @@ import zoo
 from zoo.errors import UnknownNameError, ZooError
 from zoo.models.residual import small_resnet
 from zoo.signals.activations import activation_layers, activation_statistics
+from zoo.signals.probe import Probe
+from zoo.signals.taps import Tap
 
 X = np.array([[1.0, -1.0, 0.5], [3.0, -2.0, 0.0], [2.0, -1.0, -0.5], [6.0, -4.0, 0.0]], "float32")
 
@@ -263,3 +265,12 @@ def test_what_is_refused():
         activation_statistics(model, [X], layers=["akt"])
     with pytest.raises(ZooError, match="no layer of a nonlinearity"):
         activation_statistics(activation(layers.Dense(2)), [X])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="other backends keep no graph")
+def test_torch_keeps_no_graph_of_a_forward_pass():
+    kept = []
+    dense = layers.Dense(2)
+    tap = Tap("output", lambda x: kept.append(x.requires_grad) or x.sum())
+    Probe(activation(dense), {"sum": tap}, layers=[dense])(X)
+    assert kept == [False]
