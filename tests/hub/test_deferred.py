@@ -72,10 +72,11 @@ def _depth(variant):
     return variant.args.get("depth", 0)
 
 
+@pytest.mark.parametrize("writeable", [True, False])
 @pytest.mark.parametrize("shift", [0, 1])
-def test_shared_memory_is_never_mixed_up(shift):
-    """Arrays that lie side by side, on and off the boundaries where no copy is made: after
-    training, the model is the same as with arrays of its own."""
+def test_shared_memory_is_never_mixed_up(shift, writeable):
+    """Arrays that lie side by side, on and off the boundaries where no copy is made, and of memory
+    that may not be written: after training, the model is the same as with arrays of its own."""
     rng = np.random.default_rng(0)
 
     def create():
@@ -91,6 +92,7 @@ def test_shared_memory_is_never_mixed_up(shift):
     for v in plain.weights:
         size = int(np.prod(v.shape))
         arrays[v.path] = values[at : at + size].reshape(tuple(v.shape))
+        arrays[v.path].flags.writeable = writeable
         at += size
     plain.set_weights([arrays[v.path].copy() for v in plain.weights])
     shared = deferred.build_without_values(create)

@@ -111,12 +111,16 @@ def _tensor(array):
         import jax
 
         return jax.device_put(array)
-    # TensorFlow ends the process where it meets memory that lies otherwise.
-    if backend == "tensorflow" and array.size and array.ctypes.data % ALIGNMENT == 0:
+    if backend == "tensorflow" and _may_be_taken_over(array):
         import tensorflow as tf
 
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return keras.ops.convert_to_tensor(array)
+
+
+def _may_be_taken_over(array) -> bool:
+    # TensorFlow ends the process where memory lies otherwise; DLPack exports no read-only array.
+    return array.size > 0 and array.ctypes.data % ALIGNMENT == 0 and array.flags.writeable
 
 
 @functools.cache
