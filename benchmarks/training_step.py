@@ -21,7 +21,7 @@ def keras_step(norm: str, policy: str) -> dict[str, float]:
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9),
         "sparse_categorical_crossentropy",
-        jit_compile=False,  # as the training program
+        jit_compile=keras.backend.backend() == "jax",  # as the training program
     )
     x = np.random.default_rng(0).random((128, 32, 32, 3), "float32")
     y = np.arange(128) % 10
@@ -41,6 +41,7 @@ CONTENDERS = {
         ("tensorflow", "keras", "float32"),
         ("tensorflow", "zoo", "mixed_bfloat16"),
         ("tensorflow", "keras", "mixed_bfloat16"),
+        ("jax", "zoo", "float32"),
         ("torch", "zoo", "float32"),
         ("torch", "keras", "float32"),
         ("torch", "zoo", "mixed_bfloat16"),
