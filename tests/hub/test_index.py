@@ -85,6 +85,8 @@ def test_by_folder(shipped, tmp_path, monkeypatch):
 def test_home_folder(shipped, monkeypatch):
     monkeypatch.setenv("HOME", str(shipped[1]))
     assert index.card("~/maxnorm_mlp5.toy").name == "maxnorm_mlp5.toy"
+    with pytest.raises(CheckpointError, match="there is no such"):
+        index.load("~nobody-of-this-name/maxnorm_mlp5.toy")
 
 
 @pytest.mark.parametrize("function", [index.load, index.card])

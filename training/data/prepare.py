@@ -4,6 +4,7 @@ Writes DIR/NAME/VERSION from the repacked or original files in DATA, reads it ba
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -44,7 +45,7 @@ def prepare(name: str, data_dir: str | Path, to: str | Path, file_format: str = 
         raise UnknownNameError("builder", name, BUILDERS)
     builder = BUILDERS[name](data_dir=to, file_format=file_format)
     with tempfile.TemporaryDirectory() as unused:
-        config = tfds.download.DownloadConfig(manual_dir=Path(data_dir).expanduser())
+        config = tfds.download.DownloadConfig(manual_dir=os.path.expanduser(data_dir))
         builder.download_and_prepare(download_dir=unused, download_config=config)
     folder, dataset = Path(builder.data_dir), DATASETS[name]
     for part, content in dataset.content.items():

@@ -136,7 +136,7 @@ def _prepared(
 
 
 def _absolute(folder: str | Path) -> Path:
-    return Path(os.path.abspath(Path(folder).expanduser()))
+    return Path(os.path.abspath(os.path.expanduser(folder)))
 
 
 def _home(name: str, data_dir: Path) -> Path:

@@ -180,7 +180,7 @@ def _find(name: str | os.PathLike, weights: bool = True) -> _Place:
     if name in known:
         raise ZooError(_without_default(name, sorted(built_in)))
     if any(mark in name for mark in "/\\~") or (Path(name) / CARD_FILE).exists():
-        return _Place(Path(name).expanduser())
+        return _Place(Path(os.path.expanduser(name)))
     raise UnknownNameError(
         "checkpoint", name, [*known, *built_in], "See zoo.list_weights() and zoo.list_models()."
     )
