@@ -38,11 +38,13 @@ setup(
         "train": ["matplotlib", "tensorboard", "tensorflow-datasets", "importlib_resources"],
         "examples": ["scikit-image"],
         "probe": ["matplotlib"],
+        "coco": ["pycocotools"],
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.9"],
         "test": [
             "hypothesis",
             "matplotlib",
+            "pycocotools",
             "pytest",
             "pytest-xdist",
             "pyyaml",

@@ -75,3 +75,21 @@ def weight_gradients(model, loss) -> dict[str, np.ndarray]:
 
         gradients = torch.autograd.grad(loss(), [v.value for v in variables])
     return {v.path: array(g) for v, g in zip(variables, gradients, strict=True)}
+
+
+def compiled(function):
+    """The function, compiled by XLA; on torch as it is."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    return fast(function)
+
+
+def fast(function):
+    """The function, compiled on JAX, where operations one by one take longer; else as it is."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from training import recipe as recipes
+from training.detection.recipe import DetectionRecipe
 from training.recipe import Recipe
 
 PATH = Path(__file__).with_name("costs.json")
@@ -23,7 +24,7 @@ CPU = {"float32": 0.17e12, "mixed_bfloat16": 0.48e12}
 GPU_LARGE_PICTURES, GPU_SMALL_PICTURES = 100e12, 5e12
 
 
-def operations(recipe: Recipe, multiply_adds: int) -> int:
+def operations(recipe: Recipe | DetectionRecipe, multiply_adds: int) -> int:
     """Operations of a whole training: two per multiply-add of an image, three passes (one forward,
     two backward), all images of all epochs. Evaluation comes on top.
 
@@ -33,7 +34,11 @@ def operations(recipe: Recipe, multiply_adds: int) -> int:
     """
     from training.data import DATASETS
 
-    return 3 * 2 * multiply_adds * DATASETS[recipe.data].sizes["train"] * recipe.epochs
+    if isinstance(recipe, DetectionRecipe):
+        images = recipe.steps * recipe.batch_size
+    else:
+        images = DATASETS[recipe.data].sizes["train"] * recipe.epochs
+    return 3 * 2 * multiply_adds * images
 
 
 @functools.cache
@@ -49,7 +54,8 @@ def estimate(name: str) -> str:
         ValueError: for an unknown recipe.
     """
     recipe, total = recipes.find(name), table()[name]
-    gpu = GPU_LARGE_PICTURES if recipe.data == "imagenet2012" else GPU_SMALL_PICTURES
+    large = isinstance(recipe, DetectionRecipe) or recipe.data == "imagenet2012"
+    gpu = GPU_LARGE_PICTURES if large else GPU_SMALL_PICTURES
     return (
         f"{flop(total)}, about {duration(total / CPU[recipe.dtype])} on 2 CPU cores, "
         f"{duration(total / gpu)} on a large GPU"
@@ -82,7 +88,7 @@ def expectation(recipe: Recipe) -> str:
     """What the paper published, and what the checkpoint of the recipe gives where it is shipped."""
     import zoo
 
-    told = f"published: {recipe.published}"
+    told = f"published: {recipe.published or 'nothing'}"
     checkpoint = f"{recipe.model}.{recipe.tag}"
     if checkpoint in zoo.list_weights():
         top1 = next(m for m in zoo.card(checkpoint).metrics if m.name == "top1")

@@ -46,23 +46,35 @@ def write_events(folder: Path, row: dict) -> None:
 
 
 def draw_curve(path: Path, history: list[dict]) -> None:
-    """Error in percent by epoch, training (with augmentation) and test. Needs matplotlib."""
+    """Error in percent by epoch, training (with augmentation) and test; of a training without
+    accuracy, its losses. Needs matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return
     figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
     axes = figure.subplots()
-    for key, label in (("accuracy", "training"), ("test_accuracy", "test, moving averages")):
-        points = [(row["epoch"], 100 * (1 - row[key])) for row in history if key in row]
+    if any("accuracy" in row for row in history):
+        shown = {"accuracy": "training", "test_accuracy": "test, moving averages"}
+        lines = {shown[key]: _points(history, key, lambda v: 100 * (1 - v)) for key in shown}
+        axes.set(xlabel="epoch", ylabel="error (%)")
+    else:
+        keys = sorted({key for row in history for key in row if key.endswith("loss")})
+        lines = {key.replace("_", " "): _points(history, key) for key in keys}
+        axes.set(xlabel="round", ylabel="loss")
+    for label, points in lines.items():
         if points:
             axes.plot(
                 *zip(*points, strict=True), label=label, marker="." if len(points) < 60 else ""
             )
-    axes.set(xlabel="epoch", ylabel="error (%)", ylim=(0, None))
+    axes.set(ylim=(0, None))
     axes.grid(alpha=0.3)
     if history:
         axes.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     write_atomically(path, buffer.getvalue())
+
+
+def _points(history: list[dict], key: str, shown=lambda value: value) -> list[tuple]:
+    return [(row["epoch"], shown(row[key])) for row in history if key in row]

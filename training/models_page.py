@@ -7,9 +7,9 @@ from pathlib import Path
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 HEAD = """# Architectures
 
-Every name that `zoo.create` knows, with default arguments. This page is written by
-`python -m training.models_page` from the tables of `zoo/models/`; the tests compare it with the
-models.
+Every classifier that `zoo.create` knows, with default arguments; `mask_rcnn_NAME` is a detector on
+each of them that gives features. This page is written by `python -m training.models_page` from the
+tables of `zoo/models/`; the tests compare it with the models.
 
 Layers are convolutions and dense layers in a row, those on shortcuts left out. Parameters are the
 trainable ones. Operations are multiply-adds of convolutions and dense layers for one image of the
@@ -63,9 +63,10 @@ def main() -> None:
     import zoo
     from zoo.hub.deferred import build_without_values
     from zoo.models.cost import multiply_adds, weight_layers
+    from zoo.models.registry import variants
 
     facts = {}
-    for name in zoo.list_models():
+    for name in variants():
         model = build_without_values(lambda name=name: zoo.create(name))
         facts[name] = {
             "weight_layers": weight_layers(model),

@@ -89,12 +89,18 @@ class Recipe:
     published: str = ""
 
 
-SETTABLE = dataclasses.fields(Recipe)[:-4]
+FIXED = ("multipliers", "preprocess", "model_args", "published")
 
 
-def names() -> list[str]:
-    """Names of all recipes: "FILE", or "FILE/ROW" where a file holds the rows of a table."""
-    return list(_all())
+def settable(recipe: Any) -> list[dataclasses.Field]:
+    """The fields of a recipe, of whatever kind, that the command line can set."""
+    return [field for field in dataclasses.fields(recipe) if field.name not in FIXED]
+
+
+def names(kind: type = object) -> list[str]:
+    """Names of all recipes, or of those of a class: "FILE", or "FILE/ROW" where a file holds the
+    rows of a table."""
+    return [name for name, recipe in _all().items() if isinstance(recipe, kind)]
 
 
 def find(name: str) -> Recipe:
@@ -126,7 +132,7 @@ def _all() -> dict[str, Recipe]:
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     """`recipe` with command-line `key=value` settings; `model_args.KEY=value` goes to the model."""
-    types = {f.name: f.type for f in SETTABLE}
+    types = {f.name: f.type for f in settable(recipe)}
     changes: dict[str, Any] = {}
     model_args = dict(recipe.model_args)
     for setting in settings:
@@ -152,7 +158,8 @@ def settings(name: str, recipe: Recipe) -> list[str]:
     if name not in names():
         return []
     original = find(name)
-    changed = [f.name for f in SETTABLE if getattr(recipe, f.name) != getattr(original, f.name)]
+    fields = settable(recipe)
+    changed = [f.name for f in fields if getattr(recipe, f.name) != getattr(original, f.name)]
     return [f"{key}={getattr(recipe, key)}" for key in changed] + [
         f"model_args.{key}={value!r}"
         for key, value in recipe.model_args.items()

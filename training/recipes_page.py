@@ -6,6 +6,7 @@ from pathlib import Path
 
 from training import costs
 from training import recipe as recipes
+from training.detection.recipe import DetectionRecipe
 from training.recipe import Recipe
 
 # Classes of each data set; of some, the files alone name them.
@@ -47,14 +48,22 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _row(name: str, recipe: Recipe) -> str:
+def _row(name: str, recipe: Recipe | DetectionRecipe) -> str:
     total = costs.flop(costs.table()[name]).removesuffix(" PFLOP")
-    cells = [f"`{name}`", f"`{recipe.model}`", recipe.data, str(recipe.epochs), total]
-    return f"| {' | '.join([*cells, recipe.published])} |"
+    if isinstance(recipe, DetectionRecipe):
+        length = f"{recipe.steps:,} updates of {recipe.batch_size}"
+    else:
+        length = str(recipe.epochs)
+    cells = [f"`{name}`", f"`{recipe.model}`", recipe.data or "a folder", length, total]
+    return f"| {' | '.join([*cells, recipe.published or '–'])} |"
 
 
-def count(recipe: Recipe) -> int:
+def count(recipe: Recipe | DetectionRecipe) -> int:
     """Operations of a recipe, of a model that is built for it, without values."""
+    if isinstance(recipe, DetectionRecipe):
+        from training.detection.cost import multiply_adds
+
+        return costs.operations(recipe, multiply_adds(recipe))
     how = recipe.preprocess
     shape = (*how.size, how.channels)
     classes = CLASSES[recipe.data]

@@ -7,6 +7,7 @@ the last state, in the middle of an epoch too, and ends with the weights of an u
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from training import machine, strategies
 from training import recipe as recipes
+from training.detection.recipe import DetectionRecipe
 from training.recipe import Recipe
 from training.strategies import Engine, Options
 
@@ -35,12 +37,15 @@ def main(argv: list[str] | None = None) -> int:
     run = Path(arguments.run or f"runs/{arguments.recipe}")
     try:
         recipe = recipes.override(recipes.find(arguments.recipe), arguments.settings)
-        train(
+        if isinstance(recipe, DetectionRecipe):
+            from training.detection.train import train as run_it
+        else:
+            run_it = functools.partial(train, download=arguments.download)
+        run_it(
             recipe,
             run,
             arguments.data_dir,
             name=arguments.recipe,
-            download=arguments.download,
             options=strategies.options(arguments),
             minutes=arguments.checkpoint_minutes,
             tensorboard=arguments.tensorboard,
@@ -265,7 +270,7 @@ def describe(recipe: Recipe, run: Path, name: str, engine: Engine) -> None:
     if path.exists():
         there = json.loads(path.read_text())
         # A field that is younger than the run had its default's meaning then.
-        began = {**_defaults(), **there["recipe"]}
+        began = {**_defaults(type(recipe)), **there["recipe"]}
         changed = [key for key, value in about["recipe"].items() if began.get(key) != value]
         if there["backend"] != about["backend"]:
             changed.append("backend")
@@ -278,8 +283,8 @@ def describe(recipe: Recipe, run: Path, name: str, engine: Engine) -> None:
     write_atomically(path, json.dumps(about, indent=2).encode())
 
 
-def _defaults() -> dict:
-    fields = dataclasses.fields(Recipe)
+def _defaults(kind: type) -> dict:
+    fields = dataclasses.fields(kind)
     given = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
     made = {f.name: f.default_factory() for f in fields if callable(f.default_factory)}
     return json.loads(json.dumps(given | made))

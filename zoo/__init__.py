@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from zoo import (
     callbacks,
     constraints,
+    detection,
     initializers,
     layers,
     models,
@@ -25,6 +26,7 @@ __all__ = [
     "constraints",
     "convert",
     "create",
+    "detection",
     "initializers",
     "layers",
     "list_models",

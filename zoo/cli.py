@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from zoo.errors import ImageError, UnknownNameError, ZooError
+from zoo.errors import UnknownNameError, ZooError
 
 EPILOG = """examples:
   zoo list "*.cifar10"
@@ -74,10 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("info", _info, "What is known about an architecture or a checkpoint.")
     sub.add_argument("name", metavar="NAME", help="of an architecture, a checkpoint or its folder")
 
-    sub = command("predict", _predict, "What is in photos.")
+    sub = command(
+        "predict", _predict, "What is in photos; a detector writes PHOTO.objects.png beside each."
+    )
     sub.add_argument("model", metavar="MODEL", help="name of a checkpoint, or its folder")
     sub.add_argument("photos", metavar="PHOTO", nargs="+", help="image file")
     sub.add_argument("--top", type=int, default=5, help="classes for each photo (5)")
+    sub.add_argument(
+        "--threshold", type=float, default=0.5, help="least score of a detector's objects (0.5)"
+    )
+    sub.add_argument("--to", metavar="FOLDER", help="for a detector's pictures")
 
     sub = command("probe", _probe, "Where a net stops training: its signals, and a verdict.")
     sub.add_argument(
@@ -258,29 +264,9 @@ def _print_table(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _predict(args: argparse.Namespace) -> int:
-    from zoo.hub import index
-    from zoo.prediction import predict
+    from zoo import cli_predict
 
-    model = index.load(args.model)
-    results, failed = [], False
-    for photo in args.photos:
-        try:
-            classes = predict(model, photo, top=args.top)
-        except ImageError as error:  # the others are still wanted
-            print(f"zoo: {error}", file=sys.stderr)
-            failed = True
-            continue
-        if args.json:
-            pairs = [{"label": label, "probability": p} for label, p in classes]
-            results.append({"photo": photo, "predictions": pairs})
-            continue
-        print(photo)
-        width = max(len(label) for label, _ in classes)
-        for label, probability in classes:
-            print(f"  {label:{width}}  {probability:7.2%}", flush=True)
-    if args.json:
-        _print_json(results)
-    return int(failed)
+    return cli_predict.run(args)
 
 
 # -------------------------------------------------------------------------------------- zoo probe

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.errors import ZooError
 from zoo.preprocessing import as_sequence, how_of, prepare
 
@@ -68,6 +69,8 @@ def _check_classifier(model: Any) -> None:
             "model must be a model of zoo.load, a name or a checkpoint folder. "
             f"Received: {type(model).__name__}"
         )
+    if isinstance(model, MaskRCNN):
+        raise ZooError(f"{model.name} is a detector: zoo.detection.predict finds its objects.")
     if len(getattr(model, "outputs", ())) != 1 or len(model.output_shape) != 2:
         raise ZooError(
             f"{model.name} is no classifier: its output must be of shape (N, classes). "

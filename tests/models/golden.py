@@ -37,9 +37,9 @@ def build(name: str):
 
 
 def write() -> None:
-    import zoo
+    from zoo.models.registry import variants
 
-    golden = {name: describe(build(name)) for name in zoo.list_models()}
+    golden = {name: describe(build(name)) for name in variants()}
     PATH.write_text(json.dumps(golden, indent=1) + "\n")
 
 

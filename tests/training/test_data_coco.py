@@ -1,54 +1,15 @@
 """COCO's detections from its own files and from tensorflow-datasets."""
 
 import io
-import json
 import re
 
 import numpy as np
 import pytest
+from coco_folder import POLYGON, RUNS, annotation, write_coco
 from fake_sets import write_tfds
 from PIL import Image
 
 from training.data.coco import UNUSED, read_detections
-
-POLYGON = [[1.0, 2.0, 5.0, 2.0, 5.0, 8.0]]
-RUNS = {"counts": [10, 4, 186], "size": [20, 10]}
-CATEGORIES = [
-    {"id": 90, "name": "brush"},
-    {"id": 1, "name": "person"},
-    {"id": 13, "name": "?"},
-]
-
-
-def annotation(image, category, box, crowd=0, segmentation=POLYGON):
-    return {
-        "image_id": image,
-        "category_id": category,
-        "bbox": box,
-        "iscrowd": crowd,
-        "area": 7.5,
-        "segmentation": segmentation,
-    }
-
-
-def write_coco(folder, pictures="val2017", **changes):
-    """Two pictures, one without objects, in the layout of COCO's archives."""
-    content = {
-        "images": [{"id": 42, "file_name": "a.jpg"}, {"id": 7, "file_name": "b.jpg"}],
-        "annotations": [
-            annotation(42, 90, [1, 2, 4, 6.5]),
-            annotation(42, 1, [0, 0, 10, 20], crowd=1, segmentation=RUNS),
-        ],
-        "categories": CATEGORIES,
-        **changes,
-    }
-    (folder / "annotations").mkdir(parents=True)
-    (folder / pictures).mkdir(parents=True)
-    path = folder / "annotations" / "instances_val2017.json"
-    path.write_text(json.dumps(content))
-    for name in ("a", "b"):
-        Image.new("L", (10, 20), 90).save(folder / pictures / f"{name}.jpg")
-    return path
 
 
 @pytest.mark.parametrize("where", ["coco2017", "coco", "."])
@@ -67,7 +28,7 @@ def test_own_files(tmp_path, where, pictures):
     assert first.crowd.tolist() == [False, True]
     assert first.area.tolist() == [7.5, 7.5]
     assert first.segmentation == (POLYGON, RUNS)
-    assert first.pixels().shape == (20, 10, 3)
+    assert first.pixels().shape == (*first.size, 3) == (20, 10, 3)
     assert (second.boxes.shape, second.labels.shape, second.segmentation) == ((0, 4), (0,), ())
     kinds = [a.dtype for a in (second.boxes, second.labels, second.crowd, second.area)]
     assert kinds == [np.float32, np.int64, bool, np.float32]
@@ -120,7 +81,7 @@ def test_by_tensorflow_datasets(tmp_path):
     assert full.crowd.tolist() == [False, True]
     assert full.area.tolist() == [33, 200]
     assert full.segmentation is None
-    assert full.pixels().shape == (20, 10, 3)
+    assert full.pixels().shape == (*full.size, 3) == (20, 10, 3)
 
 
 def test_bad_input(tmp_path):
@@ -145,10 +106,39 @@ def test_broken_pictures(tmp_path):
     first, second = read_detections("coco2017", "validation", tmp_path)
     first.image.write_bytes(first.image.read_bytes()[:-200])
     second.image.unlink()
-    with pytest.raises(ValueError, match=r"a\.jpg cannot be decoded"):
+    with pytest.raises(ValueError, match=r"picture 42, .*a\.jpg cannot be decoded"):
         first.pixels()
     with pytest.raises(FileNotFoundError, match=r"b\.jpg"):
         second.pixels()
+
+
+def test_pictures_that_cannot_be_read_are_left_out(tmp_path):
+    images = [
+        {"id": i, "file_name": f"{name}.jpg", "height": 20, "width": 10}
+        for i, name in enumerate("abcd")
+    ]
+    write_coco(tmp_path, images=images, annotations=[annotation(1, 1, [1, 1, 3, 3])])
+    pictures = tmp_path / "val2017"
+    for name, size in (("c", (20, 10)), ("d", (10, 20))):
+        Image.new("L", size, 90).save(pictures / f"{name}.jpg")
+    (pictures / "a.jpg").write_bytes(b"no picture")
+    detections = read_detections("coco2017", "validation", tmp_path)
+    assert (len(detections), len(detections.problems)) == (4, 0)  # nothing was decoded yet
+    with pytest.warns(UserWarning, match=r"2 x picture that cannot be read, left out") as told:
+        readable = detections.readable(threads=2)
+    assert "picture 0, " in str(told[0].message)
+    assert "picture 2, " in str(told[0].message)
+    assert "(10, 20) pixels (height, width), but its annotations are of (20, 10)" in str(
+        told[0].message
+    )
+    assert [found.image_id for found in readable] == [1, 3]
+    assert readable[0].boxes.tolist() == [[1, 1, 4, 4]]
+    assert readable.category_ids == detections.category_ids
+    assert len(readable.problems) == 2
+    for path in pictures.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="No picture can be read"):
+        readable.readable()
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])

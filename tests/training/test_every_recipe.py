@@ -65,7 +65,7 @@ def small(recipe: Recipe) -> Recipe:
 def programs() -> dict[str, Recipe]:
     """The small recipes that differ, by the name of the first that gives them."""
     found = {}
-    for name in recipes.names():
+    for name in recipes.names(Recipe):
         recipe = small(recipes.find(name))
         key = json.dumps(dataclasses.asdict(recipe), sort_keys=True, default=str)
         found.setdefault(key, (name, recipe))

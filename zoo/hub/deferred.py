@@ -68,7 +68,8 @@ class _Waiting(list):
         self.left = most
 
     def append(self, variable):
-        if "int" not in variable.dtype:  # states of random generators are not among the weights
+        # States of random generators and scalars, as of metrics, are not among the weights.
+        if "int" not in variable.dtype and len(variable.shape):
             self.left -= math.prod(variable.shape)
         if self.left < 0:
             raise TooManyWeights

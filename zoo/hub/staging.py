@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.detection.heads import CLASS_LAYERS
 from zoo.errors import UnknownNameError, ZooError
 from zoo.hub.card import (
     CARD_FILE,
@@ -153,10 +154,10 @@ def _of_new_model(model: keras.Model, fields: dict[str, Any]) -> Card:
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    has_head = any(layer.name == "head_dense" for layer in model.layers)
+    names = {layer.name for layer in model._flatten_layers()}
     values = {
         "version": 1,
-        "head": ("head_dense",) if has_head else (),
+        "head": tuple(name for name in ("head_dense", *CLASS_LAYERS) if name in names),
         "dtype": "float32",
         "metrics": (),
         "citation": variant.paper,

@@ -103,6 +103,20 @@ ARGUMENTS: dict[str, Argument] = {
     "orthogonal": _number(0, 1e3),
     "weight_decay": _number(0, 1e3),
     "max_norm": _number(1e-6, 1e6, none=True),
+    # Of detectors.
+    "masks": _flag(),
+    "fpn_filters": _integer(1, 4096),
+    "head_units": _integer(1, 65536),
+    "head_norm": _choice("none", "group"),
+    "freeze": _choice("batch_norm", None),
+    "anchor_scale": _number(0.1, 100),
+    "pre_nms": _integer(2, 10_000),
+    "proposals": _integer(1, 10_000),
+    "rpn_samples": _integer(2, 10_000),
+    "roi_samples": _integer(4, 10_000),
+    "score_threshold": _number(0, 1),
+    "nms_threshold": _number(0, 1),
+    "detections": _integer(1, 1000),
 }
 
 

@@ -154,6 +154,26 @@ def check_image(name: str, input_shape: tuple[int | None, ...], least: int) -> N
         )
 
 
+@keras.saving.register_keras_serializable("zoo")
+class Backbone(keras.Model):
+    """A functional model whose outputs are the levels of a network, {"P2": stride 4, …}.
+
+    It has the two attributes by which the detectors of keras-hub (`RetinaNetBackbone`) and of
+    keras-cv (`RetinaNet`) know the levels of their backbone.
+    """
+
+    @property
+    def pyramid_outputs(self) -> dict[str, keras.KerasTensor]:
+        """Symbolic output by level."""
+        return self.output
+
+    @property
+    def pyramid_level_inputs(self) -> dict[str, str]:
+        """Name of the layer that a level is the output of."""
+        last = {id(layer.output): layer.name for layer in self.layers}
+        return {level: last[id(output)] for level, output in self.output.items()}
+
+
 def image_model(
     inputs: keras.KerasTensor,
     levels: Mapping[int, keras.KerasTensor],
@@ -178,7 +198,7 @@ def image_model(
     """
     if features:
         pyramid = {f"P{stride.bit_length() - 1}": x for stride, x in levels.items()}
-        return keras.Model(inputs, pyramid, name=name)
+        return Backbone(inputs, pyramid, name=name)
     x = layers.GlobalAveragePooling2D(name="head_pool")(list(levels.values())[-1])
     for layer in head:
         x = layer(x)

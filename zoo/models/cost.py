@@ -17,6 +17,11 @@ def multiply_adds(model: keras.Model) -> int:
     Raises:
         ValueError: the input size is open.
     """
+    from zoo.detection.cost import multiply_adds_of_parts  # which imports this file
+    from zoo.detection.mask_rcnn import MaskRCNN
+
+    if isinstance(model, MaskRCNN):
+        return sum(multiply_adds_of_parts(model).values())
     return sum(_multiply_adds(layer) for layer in model._flatten_layers())
 
 
@@ -36,6 +41,8 @@ def _has_kernel(layer) -> bool:
 def _multiply_adds(layer) -> int:
     if hasattr(layer, "extra_macs"):  # the second use of a tied kernel
         return layer.extra_macs()
+    if isinstance(layer, keras.layers.Conv2DTranspose):  # every input meets the whole kernel
+        return math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:-1])
     if not _has_kernel(layer):
         return 0
     output = layer.compute_output_shape(layer.get_build_config()["input_shape"])

@@ -35,13 +35,20 @@ def freeze(
     """
     check_freeze(what)
     if what == "body":
-        for layer in model.layers:
-            layer.trainable = layer.name in head
+        _freeze_layers(model, head)
     if what == "batch_norm":
         for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
     return model
+
+
+def _freeze_layers(model: keras.Model, free: Collection[str]) -> None:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):  # a part of a detector
+            _freeze_layers(layer, free)
+        else:
+            layer.trainable = layer.name in free
 
 
 def check_freeze(what: str | None) -> None:

@@ -1,0 +1,201 @@
+"""Training of detectors: from a folder of photos to a checkpoint, through stops and refusals."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import keras
+import numpy as np
+import photos
+import pytest
+
+import zoo
+from training import recipe as recipes
+from training.data.pipeline import Share
+from training.detection.data import Batches, learned_from, read
+from training.detection.measure import few, predictions
+from training.detection.recipe import DetectionRecipe
+from training.detection.train import rate, train
+from training.loop import Stopped
+from zoo.errors import ZooError
+from zoo.preprocessing import IMAGENET
+
+RECIPE = DetectionRecipe(
+    model="mask_rcnn_plainnet20",
+    data="",
+    steps=4,
+    learning_rate=0.01,
+    batch_size=2,
+    drops=(0.5,),
+    warmup_steps=2,
+    size=(64, 64),
+    max_objects=3,
+    round=2,
+    validation="train",
+    tag="toy",
+    preprocess=IMAGENET,
+    model_args={
+        "width": 4,
+        "fpn_filters": 8,
+        "head_units": 8,
+        "pre_nms": 20,
+        "proposals": 8,
+        "roi_samples": 8,
+        "score_threshold": 0.0,
+        "orthonormal": 0.0,
+        "weight_decay": 1e-3,
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return photos.write(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory):
+    """(recipe, run folder, figures) of an uninterrupted training."""
+    recipe = dataclasses.replace(RECIPE, data=str(folder))
+    run = tmp_path_factory.mktemp("run")
+    return recipe, run, train(recipe, run, "")
+
+
+def test_from_photos_to_a_checkpoint(finished, folder):
+    recipe, run, figures = finished
+    assert set(figures) == {"box", "mask"}
+    assert set(figures["box"]["per_class"]) == {"rectangle", "disc"}
+    assert json.loads((run / "metrics.json").read_text())["box"]["AP"] == figures["box"]["AP"]
+    history = json.loads((run / "log.json").read_text())
+    assert [row["epoch"] for row in history] == [1, 2]
+    losses = sum(v for k, v in history[0].items() if k.endswith("_loss"))
+    assert losses + 0.001 < history[0]["loss"] < losses + 1  # with the weight decay
+    assert (run / "curve.png").stat().st_size > 5000
+
+    model = zoo.load(run / "checkpoint")
+    assert model.zoo_card.labels == ("disc", "rectangle")
+    assert model.zoo_card.preprocess.size == (64, 64)
+    results = json.loads((run / "results.json").read_text())
+    assert {r["category_id"] for r in results} <= {3, 7}
+    found = predictions(model, learned_from(read(recipe, "train", "")), IMAGENET, 2)
+    assert [number for number, _ in found] == [100, 101, 102]  # the last batch is filled up
+    assert sum(len(f["scores"]) for _, f in found) == len(results)
+    scores = [r["score"] for r in results if r["image_id"] == 100]
+    np.testing.assert_allclose(found[0][1]["scores"], scores, rtol=1e-4)
+
+
+def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatch):
+    recipe, run, _ = finished
+    make = Batches.batch
+
+    def stopping(self, step, part):
+        if step == 3 and list(tmp_path.glob("state-*")):  # in the second round
+            os.kill(os.getpid(), signal.SIGTERM)
+        return make(self, step, part)
+
+    monkeypatch.setattr(Batches, "batch", stopping)
+    recipe = dataclasses.replace(recipe, pipeline="memory")
+    keras.backend.clear_session()  # names are then those of a fresh process
+    with pytest.raises(Stopped):
+        train(recipe, tmp_path, "")
+    monkeypatch.undo()
+    assert len(list(tmp_path.glob("state-00001-0000001.*"))) == 1
+    keras.backend.clear_session()
+    train(recipe, tmp_path, "")
+    straight, resumed = zoo.load(run / "checkpoint"), zoo.load(tmp_path / "checkpoint")
+    for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_fine_tuning_a_detector_for_other_classes(finished, tmp_path):
+    recipe, run, _ = finished
+    other = photos.write(tmp_path / "other", count=4)
+    path = other / "annotations" / "train.json"
+    content = json.loads(path.read_text())
+    content["categories"].append({"id": 9, "name": "star"})
+    path.write_text(json.dumps(content))
+    tuned = dataclasses.replace(
+        recipe, data=str(other), weights=str(run / "checkpoint"), steps=2, learning_rate=0.0
+    )
+    with pytest.raises(ZooError, match="give the recipe its model"):
+        train(dataclasses.replace(tuned, model="mask_rcnn_plainnet32"), tmp_path / "a", "")
+    train(tuned, tmp_path / "run", "")
+    before, after = zoo.load(run / "checkpoint"), zoo.load(tmp_path / "run" / "checkpoint")
+    assert after.zoo_card.labels == ("disc", "rectangle", "star")
+    old = {v.path: np.asarray(v.numpy()) for v in before.weights}
+    new = {v.path: np.asarray(v.numpy()) for v in after.weights}
+    changed = {path for path in old if old[path].shape != new[path].shape}
+    assert {path.partition("/")[0] for path in changed} == {
+        "box_logits",
+        "box_deltas",
+        "mask_logits",
+    }
+    for path in old.keys() - changed:
+        np.testing.assert_array_equal(old[path], new[path])
+
+
+def test_batches_are_functions_of_seed_and_step(folder):
+    recipe = dataclasses.replace(RECIPE, data=str(folder))
+    data = Batches(learned_from(read(recipe, "train", "")), recipe)
+    assert len(data.photos) == 3  # neither the crowd nor the empty photo
+    whole = [data.batch(step, 0)[0] for step in range(3)]  # two passes over three photos
+    again = Batches(data.photos, recipe).batch(1, 0)[0]
+    for key, value in whole[1].items():
+        np.testing.assert_array_equal(value, again[key])
+    # Every photo twice, told apart by its object's rows: mirroring leaves them.
+    keys = [tuple(boxes[0, [1, 3]].tolist()) for batch in whole for boxes in batch["boxes"]]
+    assert len(set(keys)) == 3
+    assert all(keys.count(key) == 2 for key in keys)
+    halves = [Batches(data.photos, recipe, Share(2, (i,), 2)).batch(1, i)[0] for i in (0, 1)]
+    for key, value in whole[1].items():
+        np.testing.assert_array_equal(value, np.concatenate([half[key] for half in halves]))
+    assert len(learned_from(data.photos, 2)) == 2
+
+
+def test_rate():
+    recipe = dataclasses.replace(RECIPE, steps=100, drops=(0.5, 0.9), warmup_steps=10)
+    schedule = rate(dataclasses.replace(recipe, learning_rate=1.0))
+    found = [float(schedule(step)) for step in (0, 5, 10, 49, 50, 89, 90, 99)]
+    expected = [0.001, 0.5005, 1, 1, 0.1, 0.1, 0.01, 0.01]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": ""}, "data=FOLDER"),
+        ({"round": 3}, "steps must be a multiple of round"),
+        ({"drops": (0.9, 0.5)}, "drops must rise"),
+        ({"validation": "validation"}, "validation=train"),
+        ({"weights": "a", "backbone_weights": "b"}, "exclude each other"),
+        ({"size": (60, 64)}, "multiples of 64"),
+    ],
+)
+def test_refused(folder, tmp_path, changes, words):
+    recipe = dataclasses.replace(RECIPE, **{"data": str(folder), **changes})
+    with pytest.raises((ZooError, FileNotFoundError), match=words):
+        train(recipe, tmp_path, "")
+
+
+def test_a_folder_without_an_object(tmp_path):
+    photos.write(tmp_path / "bare", count=2)  # a crowd, and nothing
+    recipe = dataclasses.replace(RECIPE, data=str(tmp_path / "bare"))
+    with pytest.raises(ZooError, match="no photo to train on"):
+        train(recipe, tmp_path / "run", "")
+
+
+def test_few():
+    figures = {"box": {"AP": 0.123456, "AP50": 1.0, "AP75": 0.0, "AR1": 0.5}}
+    assert few(figures) == {"box_AP": 0.1235, "box_AP50": 1.0, "box_AP75": 0.0}
+
+
+@pytest.mark.parametrize("name", recipes.names(DetectionRecipe))
+def test_recipes(name):
+    recipe = recipes.find(name)
+    changed = recipes.override(recipe, ["steps=8", "size=(128, 192)", "model_args.masks=False"])
+    assert (changed.steps, changed.size) == (8, (128, 192))
+    assert recipes.override(recipe, recipes.settings(name, changed)) == changed
+    assert recipe.steps % recipe.round == 0
+    assert max(recipe.size) % 64 == 0
+    assert recipe.warmup_steps < recipe.steps * recipe.drops[0]

@@ -1,0 +1,98 @@
+"""The end of a detector's training: measurement, and the checkpoint in the run folder."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import zoo
+from training.data.coco import Detections
+from training.detection.measure import few, measure
+from training.detection.network import arguments
+from training.detection.recipe import DetectionRecipe
+from training.state import write_atomically
+from zoo.detection.heads import CLASS_LAYERS
+from zoo.hub.card import BatchNorm, Card, Training
+from zoo.hub.checkpoint import save_checkpoint
+from zoo.models.blocks import BATCH_NORM
+
+
+def finish(
+    recipe: DetectionRecipe, run: Path, model: keras.Model, photos: Detections, history: list[dict]
+) -> dict[str, Any]:
+    """Writes `run/checkpoint` (float32), `run/metrics.json` and `run/results.json`, the findings
+    on the validation photos in COCO's format.
+
+    Returns:
+        The figures: "box" and "mask" -> name -> value.
+    """
+    args = arguments(recipe, photos.labels)
+    network = zoo.create(recipe.model, **args)
+    trained = {v.path: v for v in model.weights}
+    for variable in network.weights:
+        variable.assign(trained[variable.path].numpy())
+    print(f"Looking for objects in {len(photos)} photos …", flush=True)
+    figures, results = measure(network, photos, recipe.preprocess, recipe.batch_size)
+    save_checkpoint(network, run / "checkpoint", _card(recipe, args, run, network, photos, history))
+    write_atomically(run / "results.json", json.dumps(results).encode())
+    write_atomically(run / "metrics.json", json.dumps(_plain(figures), indent=2).encode())
+    print(json.dumps(few(figures), indent=2))
+    return figures
+
+
+def _card(
+    recipe: DetectionRecipe,
+    args: dict[str, Any],
+    run: Path,
+    network: keras.Model,
+    photos: Detections,
+    history: list[dict],
+) -> Card:
+    about = json.loads((run / "run.json").read_text())
+    norms = [
+        layer
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    return Card(
+        zoo_format=1,
+        name=f"{recipe.model}.{recipe.tag}",
+        version=1,
+        architecture=recipe.model,
+        args=args,
+        preprocess=dataclasses.replace(
+            recipe.preprocess, size=tuple(recipe.size), resize=min(recipe.size)
+        ),
+        labels=photos.labels,
+        files={},
+        head=CLASS_LAYERS if network.mask_head is not None else CLASS_LAYERS[:2],
+        params=network.count_params(),
+        dtype="float32",
+        batch_norm=BatchNorm(**BATCH_NORM) if norms else None,
+        metrics=(),
+        training=Training(
+            recipe=about["name"],
+            settings=tuple(about["settings"]),
+            commit=about["commit"],
+            data=recipe.data if recipe.data == "coco2017" else Path(recipe.data).name,
+            epochs=len(history),
+            seed=recipe.seed,
+            backend=about["backend"],
+            device=about["device"],
+            wall_time=sum(row["seconds"] for row in history),
+            published=recipe.published,
+        ),
+        license="Apache-2.0",
+        citation=zoo.models.registry.find(recipe.model).paper,
+        requires=f"zoo>={zoo.__version__}",
+    )
+
+
+def _plain(figures: Any) -> Any:
+    """For JSON, which has no NaN: an object size that does not occur has no figure."""
+    if isinstance(figures, dict):
+        return {key: _plain(value) for key, value in figures.items()}
+    return None if isinstance(figures, float) and math.isnan(figures) else figures

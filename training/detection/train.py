@@ -1,0 +1,150 @@
+"""The training of a detector, called by `training.train`."""
+
+from pathlib import Path
+
+import keras
+
+import zoo
+from training import machine, strategies
+from training.detection.data import Batches, learned_from, read
+from training.detection.finish import finish
+from training.detection.measure import few, measure
+from training.detection.network import network
+from training.detection.recipe import DetectionRecipe
+from training.strategies import Engine, Options
+from zoo.errors import ZooError
+
+
+@keras.saving.register_keras_serializable("zoo_training")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Another schedule, whose rate rises linearly from a thousandth in the first `steps`."""
+
+    def __init__(self, schedule, steps: int):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, step):
+        part = keras.ops.minimum(keras.ops.cast(step, "float32") / max(self.steps, 1), 1.0)
+        return self.schedule(step) * (0.001 + 0.999 * part)
+
+    def get_config(self):
+        return {"schedule": self.schedule, "steps": self.steps}
+
+
+def build(recipe: DetectionRecipe, labels: tuple[str, ...], engine: Engine) -> keras.Model:
+    """The compiled detector for these classes, within the engine's scope."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.dtype)
+    try:
+        with engine.scope():
+            model = network(recipe, labels)
+            model.compile(
+                zoo.optimizers.SGD(
+                    rate(recipe),
+                    momentum=recipe.momentum,
+                    global_clipnorm=recipe.clip_norm or None,
+                ),
+                jit_compile=keras.backend.backend() == "jax",
+            )
+            model.optimizer.build(model.trainable_variables)
+            return model
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def rate(recipe: DetectionRecipe) -> WarmUp:
+    """The learning rate by step."""
+    if list(recipe.drops) != sorted(d for d in set(recipe.drops) if 0 < d < 1):
+        raise ZooError(f"drops must rise within (0, 1). Received: {recipe.drops}")
+    rates = [recipe.learning_rate / 10**i for i in range(len(recipe.drops) + 1)]
+    # Keras's boundaries are the last steps of the old rate.
+    boundaries = [int(recipe.steps * drop) - 1 for drop in recipe.drops]
+    return WarmUp(
+        keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates), recipe.warmup_steps
+    )
+
+
+def train(
+    recipe: DetectionRecipe,
+    run: Path,
+    data_dir: str,
+    *,
+    name: str = "custom",
+    options: Options = Options(),  # noqa: B008 (frozen)
+    minutes: float = 15,
+    tensorboard: bool = False,
+) -> dict:
+    """Trains `recipe` in the folder `run`, or goes on with what is there.
+
+    Returns:
+        The average precisions of the finished checkpoint, `run/checkpoint`; {} in all processes
+        of a training but the first.
+
+    Raises:
+        ZooError: settings that do not fit each other, the data or the engine.
+    """
+    if recipe.round < 1 or recipe.steps % recipe.round:
+        raise ZooError(
+            f"steps must be a multiple of round. Received: steps={recipe.steps}, "
+            f"round={recipe.round}"
+        )
+    if tensorboard:
+        from training import log
+
+        log.events_writer()
+    engine = strategies.start(options)
+    strategies.check(engine, recipe)
+    from training import loop, state
+    from training.data.pipeline import Share
+    from training.train import describe
+
+    if engine.chief:
+        describe(recipe, run, name, engine)
+    photos = learned_from(read(recipe, "train", data_dir), recipe.limit)
+    measured = photos
+    if recipe.validation != "train":
+        measured = read(recipe, recipe.validation, data_dir)
+    data = Batches(photos, recipe, Share(engine.parts, engine.mine, engine.devices))
+
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(recipe, photos.labels, engine)
+    position, metrics = state.restore_state(run, model)
+    if not engine.agree(position.epoch * 10**6 + position.step):
+        raise ZooError(
+            f"The processes find different states in {run}. It must be one folder for all of them."
+        )
+    if engine.chief:
+        print(f"{engine.devices} device(s), {engine.processes} process(es): {machine.device()}")
+        print(f"{len(photos)} photos with objects in {len(photos.labels)} classes")
+        print(f"Input pipeline alone: {data.images_per_second():,.1f} images/s", flush=True)
+
+    def validate(done: int) -> dict:
+        every = recipe.validate_every
+        # Predicting alone would leave the other processes waiting.
+        if not every or done % every or engine.processes > 1:
+            return {}
+        figures, _ = measure(model, measured, recipe.preprocess, recipe.batch_size)
+        print(f"  {recipe.validation}: {few(figures)}", flush=True)
+        return few(figures)
+
+    history = loop.train(
+        model,
+        run,
+        position,
+        metrics,
+        epochs=recipe.steps // recipe.round,
+        steps=recipe.round,
+        data=lambda turn, first: engine.distribute(
+            data.steps(turn * recipe.round + first, (turn + 1) * recipe.round)
+        ),
+        validate=validate,
+        batch_size=recipe.batch_size,
+        callbacks=[],
+        chief=engine.chief,
+        metrics_too=engine.name != "multiworker",
+        minutes=minutes,
+        tensorboard=tensorboard,
+    )
+    strategies.end(engine)
+    if not engine.chief:
+        return {}
+    return finish(recipe, run, model, measured, history)

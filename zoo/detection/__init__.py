@@ -1,0 +1,17 @@
+"""Object detection and instance segmentation on any backbone of the zoo."""
+
+from zoo.detection.drawing import draw
+from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
+from zoo.detection.examples import to_arrays
+from zoo.detection.mask_rcnn import MaskRCNN
+from zoo.detection.prediction import predict
+
+__all__ = [
+    "MaskRCNN",
+    "coco_annotations",
+    "coco_results",
+    "draw",
+    "evaluate_coco",
+    "predict",
+    "to_arrays",
+]

@@ -1,0 +1,276 @@
+"""Mask R-CNN on a feature pyramid of any backbone of the zoo.
+
+He et al., "Mask R-CNN", with the pyramid of Lin et al., "Feature Pyramid Networks for Object
+Detection". Hu, "Revisiting Exploding Gradient", section 5 and table 2, trains it on SeqNets and
+compares with residual nets under frozen batch normalization and group normalization, whose
+figures are those of Wu and He, "Group Normalization", section 4.2.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.detection.anchors import make_anchors
+from zoo.detection.fpn import STRIDES, feature_pyramid, levels_of
+from zoo.detection.heads import (
+    BOX_SIZE,
+    MASK_READ_SIZE,
+    MASK_SIZE,
+    box_head,
+    mask_head,
+    rpn_head,
+)
+from zoo.detection.inputs import image_size, split_inputs
+from zoo.detection.losses import box_losses, mask_loss, rpn_losses, select
+from zoo.detection.parts import HeadParts
+from zoo.detection.proposals import detect, propose
+from zoo.detection.roi_align import pyramid_roi_align
+from zoo.detection.targets import Rois, anchor_targets, crop_masks, sample_rois
+from zoo.errors import ZooError
+from zoo.models.arguments import parse_arguments
+from zoo.models.freeze import freeze as freeze_layers
+
+RATIOS = (0.5, 1.0, 2.0)
+# Share of the sampled regions that may be positive: the rows that the mask head is trained on.
+POSITIVE = 0.25
+TARGETS = ("boxes", "labels", "crowd", "masks")
+LOSSES = ("rpn_score_loss", "rpn_box_loss", "class_loss", "box_loss", "mask_loss")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class MaskRCNN(keras.Model):
+    """Finds objects: their boxes, classes and masks.
+
+    A backbone's levels become a pyramid; a region proposal network names the boxes that may hold
+    an object; ROIAlign reads each from the pyramid; one head gives its class and a better box,
+    another its mask. Every part but the backbone starts from small random weights.
+
+    What the model takes decides what it gives, so that `fit(examples)`, `evaluate(examples)` and
+    `predict(images)` are the ordinary ones:
+
+    * a dict of "image" (B, H, W, 3), float, preprocessed, and what is to be seen in it in G slots:
+      "boxes" (B, G, 4), x1, y1, x2, y2 in pixels of the image; "labels" (B, G), int, from 0, -1
+      in empty slots; "crowd" (B, G), whether the box is of a crowd, which is no object but no
+      background either; "masks" (B, G, M, M) of 0 and 1, each stretched to its box. Given are the
+      losses by name, scalars, and `losses` has their sum. "masks" is not needed with
+      `masks=False`.
+    * an array of images, or {"image": …} alone. Given is a dict of "boxes" (B, D, 4), "scores"
+      (B, D), "labels" (B, D), int32, the most certain first and -1 behind the last, and "masks"
+      (B, D, 28, 28), probabilities stretched to the box.
+
+    The paper's tables compare `head_norm="group"` on a backbone with group normalization with
+    `head_norm="none"` on one of frozen batch normalization; it does not say which of the two its
+    SeqNets had. The published schedules take batches of 16 images of about 800 x 1333 pixels.
+
+    Args:
+        backbone: functional model of images (H, W, C), H and W multiples of 64, that gives a dict
+            of levels "P2" (stride 4) and coarser, as `zoo.create(…, features=True)`.
+        num_classes: K, the background not counted; COCO's 80.
+        masks: False for boxes alone, a Faster R-CNN.
+        fpn_filters: of the pyramid and the heads' convolutions.
+        head_units: of the box head's dense layers.
+        head_norm: of the pyramid and the heads: "none", or "group" for group normalization and a
+            box head of 4 convolutions and 1 dense layer in place of 2 dense ones.
+        freeze: "batch_norm" for a backbone whose BatchNormalization layers keep their statistics
+            and parameters, as usual here, where batches are small; None to leave it as it is.
+        weight_decay: coefficient of L2 weight decay, of all kernels behind the backbone.
+        anchor_scale: side of a level's square anchor in strides; 8 gives 32 to 512 pixels.
+        pre_nms: proposals of a level before overlaps are removed, half as many where objects are
+            detected.
+        proposals: of all levels, behind that.
+        rpn_samples: anchors of an image that the proposal network learns from.
+        roi_samples: regions of an image that the heads learn from.
+        score_threshold: least probability of a detection.
+        nms_threshold: largest overlap (IoU) of two detections of one class.
+        detections: most objects of an image.
+        seed: of the random samples, an int; None for a random one.
+        dtype: policy of the layers behind the backbone; boxes and losses are float32 under any.
+        name: of the model.
+
+    Raises:
+        ZooError: the backbone or an argument does not fit; in a call, an input does not.
+
+    Source:
+        He et al., "Mask R-CNN", section 3; the numbers are those of its section 3.1 with the
+        pyramid, as in Lin et al., section 5.
+
+    Example:
+
+    >>> body = zoo.create("seqnet50", features=True, input_shape=(512, 512, 3))
+    >>> model = zoo.detection.MaskRCNN(body, num_classes=80)
+    >>> model.compile(keras.optimizers.SGD(0.02, momentum=0.9))
+    >>> model.fit(examples)
+    >>> found = model.predict(images)
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int = 80,
+        *,
+        masks: bool = True,
+        fpn_filters: int = 256,
+        head_units: int = 1024,
+        head_norm: str = "none",
+        freeze: str | None = "batch_norm",
+        weight_decay: float = 1e-4,
+        anchor_scale: float = 8.0,
+        pre_nms: int = 2000,
+        proposals: int = 1000,
+        rpn_samples: int = 256,
+        roi_samples: int = 512,
+        score_threshold: float = 0.05,
+        nms_threshold: float = 0.5,
+        detections: int = 100,
+        seed: int | None = None,
+        dtype=None,
+        name: str = "mask_rcnn",
+    ):
+        options = {
+            "num_classes": num_classes,
+            "masks": masks,
+            "fpn_filters": fpn_filters,
+            "head_units": head_units,
+            "head_norm": head_norm,
+            "freeze": freeze,
+            "weight_decay": weight_decay,
+            "anchor_scale": anchor_scale,
+            "pre_nms": pre_nms,
+            "proposals": proposals,
+            "rpn_samples": rpn_samples,
+            "roi_samples": roi_samples,
+            "score_threshold": score_threshold,
+            "nms_threshold": nms_threshold,
+            "detections": detections,
+        }
+        options = parse_arguments(name, tuple(options), options)
+        if not num_classes:
+            raise ZooError(f"{name}: num_classes must be 1 or more. Received: num_classes=0")
+        # Boxes are not to be rounded to a lower precision: the layers cast what they take.
+        super().__init__(name=name, dtype=dtype, autocast=False)
+        self.options = options
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.image_size = image_size(name, backbone)
+        sizes = [options["anchor_scale"] * stride for stride in STRIDES]
+        self.anchors = make_anchors(self.image_size, STRIDES, sizes, RATIOS)
+
+        parts = HeadParts(head_norm, options["weight_decay"], self.dtype_policy)
+        self.backbone = freeze_layers(backbone, freeze)
+        self.fpn = feature_pyramid(backbone, self.image_size, filters=fpn_filters, parts=parts)
+        self.rpn = rpn_head(fpn_filters, len(RATIOS), parts)
+        self.box_head = box_head(fpn_filters, num_classes, head_units, parts)
+        self.mask_head = mask_head(fpn_filters, num_classes, parts) if masks else None
+        self.target_keys = TARGETS if masks else TARGETS[:-1]
+        self.loss_means = [keras.metrics.Mean(n) for n in (LOSSES if masks else LOSSES[:-1])]
+        self.built = True
+
+    def call(self, inputs, training=None):
+        image, targets = split_inputs(self.name, inputs, self.input_shape[1:], self.target_keys)
+        levels = self.backbone(ops.cast(image, "float32"), training=training)
+        maps = self.fpn({name: levels[name] for name in levels_of(self.backbone)})
+        logits, deltas = self._score_anchors(maps)
+        boxes, valid = propose(
+            logits,
+            deltas,
+            self.anchors,
+            self.image_size,
+            per_level=self.options["pre_nms"] if targets else self.options["pre_nms"] // 2,
+            total=self.options["proposals"],
+        )
+        if not targets:
+            return self._detect(maps, boxes, valid)
+        losses = {
+            **self._rpn_losses(logits, deltas, targets),
+            **self._head_losses(maps, boxes, valid, targets),
+        }
+        self.add_loss(sum(losses.values()))
+        return losses
+
+    def _score_anchors(self, maps):
+        """Logits (B, n) and deltas (B, n, 4) of the n anchors of each level."""
+        scored = [self.rpn(x) for x in maps]
+        numbers = [len(anchors) for anchors in self.anchors]
+        logits = [ops.reshape(x, (-1, n)) for (x, _), n in zip(scored, numbers, strict=True)]
+        deltas = [ops.reshape(x, (-1, n, 4)) for (_, x), n in zip(scored, numbers, strict=True)]
+        return logits, deltas
+
+    def _score_boxes(self, maps, boxes):
+        """Logits (B, R, K + 1) and deltas (B, R, 4 * K) of R boxes."""
+        logits, deltas = self.box_head(self._regions(maps, boxes, BOX_SIZE))
+        count = boxes.shape[1]
+        return [ops.reshape(x, (-1, count, x.shape[-1])) for x in (logits, deltas)]
+
+    def _draw_masks(self, maps, boxes, labels):
+        """Logits (B, R, 28, 28) of the masks of R boxes of known classes."""
+        logits = self.mask_head(self._regions(maps, boxes, MASK_READ_SIZE))
+        return select(ops.reshape(logits, (-1, boxes.shape[1], *logits.shape[1:])), labels)
+
+    def _regions(self, maps, boxes, size):
+        """What the pyramid shows in boxes (B, R, 4), as (B * R, size, size, C). P6 is for
+        proposals alone."""
+        regions = pyramid_roi_align(maps[:-1], boxes, STRIDES[:-1], size)
+        return ops.reshape(regions, (-1, *regions.shape[2:]))
+
+    def _rpn_losses(self, logits, deltas, targets):
+        labels, weights, wanted = anchor_targets(
+            np.concatenate(self.anchors), targets, self.options["rpn_samples"], self.seed_generator
+        )
+        logits, deltas = ops.concatenate(logits, axis=1), ops.concatenate(deltas, axis=1)
+        return rpn_losses(logits, deltas, labels, weights, wanted)
+
+    def _head_losses(self, maps, boxes, valid, targets):
+        samples = self.options["roi_samples"]
+        rois = sample_rois(boxes, valid, targets, samples, POSITIVE, self.seed_generator)
+        losses = box_losses(*self._score_boxes(maps, rois.boxes), rois)
+        if self.mask_head is not None:
+            first = Rois(*(x[:, : int(samples * POSITIVE)] for x in rois))
+            wanted = crop_masks(
+                targets["masks"], first.matched, first.boxes, first.gt_boxes, MASK_SIZE
+            )
+            logits = self._draw_masks(maps, first.boxes, first.labels)
+            losses |= mask_loss(logits, wanted, first.labels)
+        return losses
+
+    def _detect(self, maps, boxes, valid):
+        boxes, scores, labels = detect(
+            *self._score_boxes(maps, boxes),
+            boxes,
+            valid,
+            self.image_size,
+            score_threshold=self.options["score_threshold"],
+            nms_threshold=self.options["nms_threshold"],
+            count=self.options["detections"],
+        )
+        found = {"boxes": boxes, "scores": scores, "labels": labels}
+        if self.mask_head is not None:
+            logits = ops.cast(self._draw_masks(maps, boxes, labels), "float32")
+            found["masks"] = ops.where(labels[..., None, None] >= 0, ops.sigmoid(logits), 0.0)
+        return found
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if not set(LOSSES[:-1]) <= set(y_pred):
+            raise ZooError(f"{self.name}: fit and evaluate take dicts of images and {TARGETS}.")
+        for mean in self.loss_means:
+            mean.update_state(y_pred[mean.name], sample_weight=ops.shape(x["image"])[0])
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    @property
+    def input_shape(self):
+        """(None, H, W, C) of the images."""
+        return self.backbone.input_shape
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "seed": self.seed,
+            **self.options,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        parts = {name: deserialize(config[name]) for name in ("backbone", "dtype")}
+        return cls(**config | parts)

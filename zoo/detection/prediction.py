@@ -1,0 +1,88 @@
+"""What objects are in a photo, and where: from a loaded detector."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.detection.examples import resize_and_pad, to_original
+from zoo.detection.mask_rcnn import MaskRCNN
+from zoo.errors import ZooError
+from zoo.images import read_image
+from zoo.preprocessing import Preprocess, as_sequence, how_of, normalize
+
+
+def predict(
+    model: keras.Model | str | os.PathLike, images: Any, threshold: float = 0.5, batch_size: int = 1
+) -> Any:
+    """The objects of one photo or many, in the photos' own pixels.
+
+    Each photo is scaled to fit into the detector's canvas, and standardized as the card says.
+
+    Args:
+        model: a detector of `zoo.load`, or what `zoo.load` takes: a name or a checkpoint folder.
+        images: one photo, a list of photos or an array (N, H, W, C), as for `zoo.preprocess`.
+        threshold: objects with a lower score are left out.
+        batch_size: photos that are read and run at a time.
+
+    Returns:
+        A dict of "boxes" (n, 4) float32, x1, y1, x2, y2 in pixels; "scores" (n,) float32, the
+        highest first; "labels" (n,) int64, indices into the card's labels; and "masks", n run
+        lengths in COCO's form (`zoo.detection.masks.decode_rle`), if the detector has them. For a
+        list or a batch a list of such.
+
+    Raises:
+        ImageError: a photo cannot be read.
+        ZooError: the model is no detector or has no card, or `batch_size` is below 1.
+
+    Example:
+
+    >>> found = zoo.detection.predict("mask_rcnn_seqnet50.street", "street.jpg")
+    >>> zoo.detection.draw("street.jpg", found, zoo.card("mask_rcnn_seqnet50.street").labels)
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ZooError(f"batch_size must be an integer of at least 1. Received: {batch_size!r}")
+    if isinstance(model, str | os.PathLike):
+        from zoo.hub import index
+
+        model = index.load(model)
+    if not isinstance(model, MaskRCNN):
+        raise ZooError(f"{getattr(model, 'name', model)} is no detector: zoo.predict is for it.")
+    how = how_of(model)
+    photos, single = as_sequence(images)
+    found = []
+    for first in range(0, len(photos), batch_size):
+        pixels = [read_image(photo) for photo in photos[first : first + batch_size]]
+        found += find_objects(model, pixels, how, batch_size, threshold)
+    return found[0] if single else found
+
+
+def find_objects(
+    model: MaskRCNN,
+    photos: Sequence[np.ndarray],
+    how: Preprocess,
+    batch_size: int,
+    threshold: float = 0.0,
+) -> list[dict[str, Any]]:
+    """The objects of one batch of photos, see `predict`.
+
+    Args:
+        model: the detector.
+        photos: up to `batch_size` arrays (h, w, 1 or 3), uint8.
+        how: whose scale, mean and deviation standardize the pixels.
+        batch_size: to which the batch is filled up, so that all have the shape that is compiled.
+        threshold: see `predict`.
+    """
+    size = model.input_shape[1:3]
+    canvases = [resize_and_pad(photo, size) for photo in photos]
+    batch = np.zeros((batch_size, *size, 3), "float32")
+    batch[: len(photos)] = [normalize(canvas, how) for canvas, _ in canvases]
+    outputs = model.predict_on_batch(batch)
+    found = []
+    for i, (photo, (_, scale)) in enumerate(zip(photos, canvases, strict=True)):
+        rows = {key: np.asarray(value[i]) for key, value in outputs.items()}
+        rows["labels"] = np.where(rows["scores"] >= threshold, rows["labels"], -1)
+        found.append(to_original(rows, scale, photo.shape[:2]))
+    return found

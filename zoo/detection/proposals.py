@@ -1,0 +1,126 @@
+"""Which boxes go on: the proposals of the first stage, and the detections of the second.
+
+Both take the best scores, make boxes of their deltas, and keep one box per object.
+"""
+
+from collections.abc import Sequence
+
+from keras import ops
+
+from zoo.detection.boxes import area, clip, decode, take_rows
+from zoo.detection.losses import BOX_WEIGHTS
+from zoo.detection.nms import non_max_suppression
+
+# Overlap of two proposals of one level (Ren et al., "Faster R-CNN", section 3.3).
+PROPOSAL_OVERLAP = 0.7
+# Boxes that go into the suppression by classes.
+CANDIDATES = 1000
+
+_NEVER = -float("inf")
+
+
+def propose(
+    logits: Sequence,
+    deltas: Sequence,
+    anchors: Sequence,
+    image_size: tuple[int, int],
+    *,
+    per_level: int,
+    total: int,
+):
+    """The boxes that the region proposal network believes in most.
+
+    Of every level the `per_level` best anchors, moved by their deltas, clipped to the image,
+    rid of overlaps above 0.7; of all these the `total` best. Empty boxes are left out.
+
+    Args:
+        logits, deltas, anchors: of each level (B, n), (B, n, 4), (n, 4).
+        image_size: (H, W) in pixels.
+        per_level, total: how many, or as many as there are.
+
+    Returns:
+        boxes (B, R, 4) and valid (B, R), False in the rows that are left over; R is `total`, or
+        less where all levels together have less. Gradients are stopped.
+
+    Source:
+        Lin et al., "Feature Pyramid Networks for Object Detection", section 5.1.
+    """
+    found = [
+        _best_of_level(*level, image_size, per_level)
+        for level in zip(logits, deltas, anchors, strict=True)
+    ]
+    boxes = ops.concatenate([boxes for boxes, _ in found], axis=1)
+    scores = ops.concatenate([scores for _, scores in found], axis=1)
+    scores, rows = ops.top_k(scores, min(total, scores.shape[1]))
+    return take_rows(boxes, rows), scores > _NEVER
+
+
+def detect(
+    logits,
+    deltas,
+    proposals,
+    valid,
+    image_size: tuple[int, int],
+    *,
+    score_threshold: float,
+    nms_threshold: float,
+    count: int,
+):
+    """The objects among the proposals, the most certain first.
+
+    Every proposal may give a box for every class whose probability exceeds `score_threshold`; the
+    1000 best of all classes are rid of overlaps within their class, and the `count` best of these
+    remain.
+
+    Args:
+        logits: (B, R, K + 1), background last.
+        deltas: (B, R, 4 * K).
+        proposals: (B, R, 4).
+        valid: (B, R), bool.
+        image_size: (H, W) in pixels.
+        score_threshold, nms_threshold, count: see above.
+
+    Returns:
+        boxes (B, D, 4), scores (B, D), and labels (B, D), int32; 0, 0 and -1 in the rows that are
+        left over. D is `count`, or R * K where that is less.
+
+    Source:
+        He et al., "Mask R-CNN", section 3.1, "Inference".
+    """
+    classes = logits.shape[-1] - 1
+    scores = ops.softmax(ops.cast(logits, "float32"))[..., :classes]
+    valid = ops.cast(valid, "bool")[..., None] & (scores > score_threshold)
+    scores = ops.where(valid, scores, _NEVER)
+    scores, entry = ops.top_k(
+        ops.reshape(scores, (-1, scores.shape[1] * classes)),
+        min(CANDIDATES, scores.shape[1] * classes),
+    )
+    entry = ops.cast(entry, "int32")
+    labels = entry % classes
+    boxes = decode(
+        take_rows(ops.reshape(deltas, (-1, deltas.shape[1] * classes, 4)), entry),
+        take_rows(proposals, entry // classes),
+        BOX_WEIGHTS,
+    )
+    boxes = clip(boxes, image_size)
+    scores = ops.where(area(boxes) > 0.0, scores, _NEVER)
+    keep = non_max_suppression(boxes, scores, nms_threshold, groups=labels)
+    scores, rows = ops.top_k(ops.where(keep, scores, _NEVER), min(count, scores.shape[1]))
+    there = scores > _NEVER
+    return (
+        ops.where(there[..., None], take_rows(boxes, rows), 0.0),
+        ops.where(there, scores, 0.0),
+        ops.where(there, take_rows(labels, rows), -1),
+    )
+
+
+def _best_of_level(logits, deltas, anchors, image_size, count):
+    """Boxes (B, k, 4) and their logits (B, k), -inf for those that are out."""
+    logits = ops.stop_gradient(ops.cast(logits, "float32"))
+    scores, rows = ops.top_k(logits, min(count, logits.shape[1]))
+    anchors = ops.take(ops.convert_to_tensor(anchors, "float32"), rows, axis=0)
+    deltas = ops.stop_gradient(ops.convert_to_tensor(deltas))
+    boxes = clip(decode(take_rows(deltas, rows), anchors), image_size)
+    scores = ops.where(area(boxes) > 0.0, scores, _NEVER)
+    keep = non_max_suppression(boxes, scores, PROPOSAL_OVERLAP)
+    return boxes, ops.where(keep, scores, _NEVER)

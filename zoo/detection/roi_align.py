@@ -1,0 +1,232 @@
+"""ROIAlign: features of fixed size for boxes of any size."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+
+from zoo.detection.boxes import area
+from zoo.errors import ZooError
+
+FORMS = ("gather", "matmul")
+
+
+def roi_align(
+    features,
+    boxes,
+    size: int,
+    scale: float,
+    sampling: int = 2,
+    aligned: bool = True,
+    form: str = "gather",
+):
+    """Means of bilinear samples in the size x size bins of each box.
+
+    Each bin has sampling x sampling points on a regular grid. A point up to one cell beyond the
+    outermost centres takes the value at the border, one beyond that (below -1 or above the number
+    of cells) is 0. Gradients flow to the features, not to the boxes. Computed in the dtype of the
+    features, the geometry in float32.
+
+    Source: He et al., "Mask R-CNN", section 3.
+
+    Args:
+        features: (B, H, W, C) with known H, W and C.
+        boxes: (B, R, 4) in pixels of the image.
+        size: bins along each side.
+        scale: cells per pixel, 1/stride.
+        sampling: points along each side of a bin.
+        aligned: the centre of cell (i, j) is at (i + 0.5, j + 0.5) cells, as continuous
+            coordinates have it. False: at (i, j), and no box is smaller than one cell, as in the
+            first implementations.
+        form: "gather" reads the cells around each point; "matmul" multiplies the map by a matrix
+            of weights for either axis. Same numbers (to rounding), other speed and memory.
+
+    Returns:
+        (B, R, size, size, C).
+
+    Raises:
+        ZooError: a size or sampling below 1; an unknown form.
+
+    Example:
+
+    >>> image = np.arange(16.0).reshape((1, 4, 4, 1))
+    >>> roi_align(image, [[[0.0, 0.0, 4.0, 4.0]]], 1, scale=1.0)  # [[[[[7.5]]]]]
+    """
+    _check(size, sampling, form)
+    boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
+    level = ops.zeros_like(boxes[..., 0], dtype="int32")
+    return _FORMS[form]([features], boxes, level, [scale], size, sampling, aligned)
+
+
+def pyramid_roi_align(
+    features: Sequence,
+    boxes,
+    strides: Sequence[int],
+    size: int,
+    sampling: int = 2,
+    form: str = "gather",
+):
+    """`roi_align` of each box on the level of the pyramid that `pyramid_level` gives.
+
+    Args:
+        features: of each level (B, H, W, C), all of the same C.
+        boxes: (B, R, 4) in pixels of the image.
+        strides: pixels from cell to cell of each level, rising.
+        size, sampling, form: as `roi_align`; the boxes are aligned.
+
+    Returns:
+        (B, R, size, size, C).
+
+    Raises:
+        ZooError: as `roi_align`; other numbers of features and strides.
+
+    Example:
+
+    >>> maps = [np.ones((2, 64, 64, 8)), np.ones((2, 32, 32, 8))]
+    >>> pyramid_roi_align(maps, np.ones((2, 5, 4)), (4, 8), size=7).shape
+    (2, 5, 7, 7, 8)
+    """
+    _check(size, sampling, form)
+    if len(features) != len(strides):
+        raise ZooError(f"Received {len(features)} levels of features and {strides=}")
+    boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
+    scales = [1.0 / stride for stride in strides]
+    level = pyramid_level(boxes, strides)
+    return _FORMS[form](list(features), boxes, level, scales, size, sampling, True)
+
+
+def pyramid_level(boxes, strides: Sequence[int]):
+    """Index into `strides` of the level that a box is read from: the larger, the coarser.
+
+        k = floor(4 + log2(sqrt(area) / 224)),    stride = 2^k, clamped to those there are
+
+    Source: Lin et al., "Feature Pyramid Networks for Object Detection", equation 1.
+
+    Args:
+        boxes: (…, 4) in pixels.
+        strides: of the levels, rising, each twice the one before.
+
+    Returns:
+        (…,), int32.
+
+    Example:
+
+    >>> pyramid_level([[0.0, 0.0, 224.0, 224.0]], (4, 8, 16, 32))  # [2]
+    """
+    # The least areas of all levels but the first; exact, which a logarithm is not.
+    least = np.array([(224 * stride / 16) ** 2 for stride in strides[1:]], "float32")
+    reached = ops.greater_equal(area(boxes)[..., None], least)
+    return ops.sum(ops.cast(reached, "int32"), axis=-1)
+
+
+def sample_points(low, high, cells, size: int, sampling: int, aligned: bool = True):
+    """Where boxes are read along one axis.
+
+    Args:
+        low, high: (…,) the sides of the boxes in cells.
+        cells: (…,) how many cells there are, float.
+        size, sampling, aligned: as `roi_align`.
+
+    Returns:
+        points (…, size * sampling), float indices of cells within 0 and cells - 1; and
+        inside (…, size * sampling), bool, whether a point counts.
+    """
+    extent = high - low
+    if aligned:
+        low = low - 0.5
+    else:
+        extent = ops.maximum(extent, 1.0)
+    n = size * sampling
+    steps = (ops.arange(n, dtype="float32") + 0.5) / n
+    points = low[..., None] + extent[..., None] * steps
+    cells = cells[..., None]
+    inside = (points >= -1.0) & (points <= cells)
+    # A box that is not a number has no point inside, and reads no cell that is not there.
+    points = ops.where(inside, ops.clip(points, 0.0, cells - 1.0), 0.0)
+    return points, inside
+
+
+def axis_weights(low, high, cells: int, size: int, sampling: int, aligned: bool = True):
+    """Weight of each cell in each bin along one axis: `sample_points` as a matrix.
+
+    Returns:
+        (…, size, cells), float32.
+    """
+    points, inside = sample_points(
+        low, high, ops.full_like(low, float(cells)), size, sampling, aligned
+    )
+    distance = ops.abs(points[..., None] - ops.arange(cells, dtype="float32"))
+    weights = ops.where(inside[..., None], ops.maximum(1.0 - distance, 0.0), 0.0)
+    shape = (*ops.shape(low), size, sampling, cells)
+    return ops.mean(ops.reshape(weights, shape), axis=-2)
+
+
+def _gather(features, boxes, level, scales, size, sampling, aligned):
+    channels = features[0].shape[-1]
+    heights, widths = ([f.shape[axis] for f in features] for axis in (1, 2))
+    areas = [h * w for h, w in zip(heights, widths, strict=True)]
+    maps = [ops.reshape(f, (-1, n, channels)) for f, n in zip(features, areas, strict=True)]
+    cells = ops.reshape(ops.concatenate(maps, axis=1), (-1, channels))
+
+    def of_level(values, dtype):
+        return ops.take(np.asarray(values, dtype), level, axis=0)
+
+    boxes = boxes * of_level(scales, "float32")[..., None]
+    y, y_weight = _neighbours(
+        boxes[..., 1], boxes[..., 3], of_level(heights, "float32"), size, sampling, aligned
+    )
+    x, x_weight = _neighbours(
+        boxes[..., 0], boxes[..., 2], of_level(widths, "float32"), size, sampling, aligned
+    )
+    first = ops.arange(ops.shape(boxes)[0], dtype="int32")[:, None] * sum(areas)
+    first = first + of_level(np.cumsum([0, *areas[:-1]]), "int32")
+    rows = first[..., None, None] + y * of_level(widths, "int32")[..., None, None]
+    # (B, R, bins down, bins across, cells down, cells across)
+    index = rows[:, :, :, None, :, None] + x[:, :, None, :, None, :]
+    weight = y_weight[:, :, :, None, :, None] * x_weight[:, :, None, :, None, :]
+    shape = (-1, boxes.shape[1], size, size, (2 * sampling) ** 2)
+    index, weight = ops.reshape(index, shape), ops.reshape(weight, shape)
+    values = ops.take(cells, index, axis=0)
+    weight = ops.cast(weight, values.dtype)
+    return ops.matmul(weight[..., None, :], values)[..., 0, :]
+
+
+def _neighbours(low, high, cells, size, sampling, aligned):
+    """Both cells around each point and their weights, (B, R, size, 2 * sampling) each."""
+    points, inside = sample_points(low, high, cells, size, sampling, aligned)
+    lower = ops.floor(points)
+    upper = ops.minimum(lower + 1.0, cells[..., None] - 1.0)
+    fraction = points - lower
+    share = ops.where(inside, 1.0 / sampling, 0.0)
+    shape = (-1, low.shape[1], size, 2 * sampling)
+    index = ops.reshape(ops.stack([lower, upper], axis=-1), shape)
+    weight = ops.stack([(1.0 - fraction) * share, fraction * share], axis=-1)
+    return ops.cast(index, "int32"), ops.reshape(weight, shape)
+
+
+def _matmul(features, boxes, level, scales, size, sampling, aligned):
+    rois, total = boxes.shape[1], 0.0
+    for i, (map_, scale) in enumerate(zip(features, scales, strict=True)):
+        _, height, width, channels = map_.shape
+        x1, y1, x2, y2 = (boxes[..., j] * scale for j in range(4))
+        down = axis_weights(y1, y2, height, size, sampling, aligned)
+        across = axis_weights(x1, x2, width, size, sampling, aligned)
+        down = ops.where((level == i)[..., None, None], down, 0.0)
+        down, across = ops.cast(down, map_.dtype), ops.cast(across, map_.dtype)
+        rows = ops.matmul(
+            ops.reshape(down, (-1, rois * size, height)),
+            ops.reshape(map_, (-1, height, width * channels)),
+        )
+        rows = ops.reshape(rows, (-1, rois, size, width, channels))
+        total = total + ops.matmul(across[:, :, None], rows)
+    return total
+
+
+_FORMS = {"gather": _gather, "matmul": _matmul}
+
+
+def _check(size, sampling, form):
+    if size < 1 or sampling < 1:
+        raise ZooError(f"size and sampling must be at least 1. Received: {size=}, {sampling=}")
+    if form not in FORMS:
+        raise ZooError(f"form must be one of {', '.join(FORMS)}. Received: {form!r}")
