@@ -1,12 +1,14 @@
 """Proposals and detections by hand."""
 
+import keras
 import numpy as np
 import pytest
-from helpers import array
+from helpers import array, compiled
+from keras import ops
 
 from zoo.detection.boxes import encode
 from zoo.detection.losses import BOX_WEIGHTS
-from zoo.detection.proposals import detect, propose
+from zoo.detection.proposals import PART, detect, draw_found, propose
 
 SIZE = (100, 200)
 A, NEAR_A, B, C = [0, 0, 20, 20], [0, 0, 20, 18], [50, 50, 60, 60], [100, 0, 140, 30]
@@ -121,3 +123,26 @@ def test_rows_that_are_no_proposals_are_not_detected(row):
 def test_boxes_outside_the_image_are_not_detected():
     _, _, labels = decisions([[0.9, 0.1]], [[250, 10, 260, 20]])
     assert labels.tolist() == [-1]
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (3, 1), (PART, 2), (PART + 1, 25), (25, 25)])
+def test_masks_of_the_detections_there_are(counts):
+    rng = np.random.default_rng(0)
+    boxes = rng.random((2, 25, 4)).astype("float32")
+    labels = np.full((2, 25), -1, "int32")
+    for row, count in zip(labels, counts, strict=True):
+        row[:count] = rng.integers(0, 5, count)
+    calls = []
+
+    def draw(boxes, labels):
+        calls.append(boxes.shape[1])
+        values = ops.sum(boxes, axis=-1) + ops.cast(labels, "float32")
+        return ops.ones((1, 1, 3, 3)) * values[..., None, None]
+
+    expected = np.where(labels >= 0, boxes.sum(-1) + labels, 0)[..., None, None] * np.ones((3, 3))
+    found = array(draw_found(draw, ops.convert_to_tensor(boxes), ops.convert_to_tensor(labels), 3))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    if keras.backend.backend() != "jax":  # which traces the loop once
+        assert calls == [PART] * -(-max(counts) // PART)
+    found = compiled(lambda boxes, labels: draw_found(draw, boxes, labels, 3))(boxes, labels)
+    np.testing.assert_allclose(array(found), expected, rtol=1e-6)

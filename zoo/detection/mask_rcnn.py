@@ -23,7 +23,7 @@ from zoo.detection.heads import (
 from zoo.detection.inputs import image_size, split_inputs
 from zoo.detection.losses import box_losses, mask_loss, rpn_losses, select
 from zoo.detection.parts import HeadParts
-from zoo.detection.proposals import detect, propose
+from zoo.detection.proposals import detect, draw_found, propose
 from zoo.detection.roi_align import pyramid_roi_align
 from zoo.detection.targets import Rois, anchor_targets, crop_masks, sample_rois
 from zoo.errors import ZooError
@@ -167,17 +167,9 @@ class MaskRCNN(keras.Model):
 
     def call(self, inputs, training=None):
         image, targets = split_inputs(self.name, inputs, self.input_shape[1:], self.target_keys)
-        levels = self.backbone(ops.cast(image, "float32"), training=training)
-        maps = self.fpn({name: levels[name] for name in levels_of(self.backbone)})
-        logits, deltas = self._score_anchors(maps)
-        boxes, valid = propose(
-            logits,
-            deltas,
-            self.anchors,
-            self.image_size,
-            per_level=self.options["pre_nms"] if targets else self.options["pre_nms"] // 2,
-            total=self.options["proposals"],
-        )
+        maps = self.pyramid(self.backbone(ops.cast(image, "float32"), training=training))
+        logits, deltas = self.score_anchors(maps)
+        boxes, valid = self.propose(logits, deltas, training=bool(targets))
         if not targets:
             return self._detect(maps, boxes, valid)
         losses = {
@@ -187,13 +179,28 @@ class MaskRCNN(keras.Model):
         self.add_loss(sum(losses.values()))
         return losses
 
-    def _score_anchors(self, maps):
+    def pyramid(self, levels):
+        """The maps P2 to P6 of the backbone's levels."""
+        return self.fpn({name: levels[name] for name in levels_of(self.backbone)})
+
+    def score_anchors(self, maps):
         """Logits (B, n) and deltas (B, n, 4) of the n anchors of each level."""
         scored = [self.rpn(x) for x in maps]
         numbers = [len(anchors) for anchors in self.anchors]
         logits = [ops.reshape(x, (-1, n)) for (x, _), n in zip(scored, numbers, strict=True)]
         deltas = [ops.reshape(x, (-1, n, 4)) for (_, x), n in zip(scored, numbers, strict=True)]
         return logits, deltas
+
+    def propose(self, logits, deltas, training: bool):
+        """Boxes (B, R, 4) that may hold an object, and which of the R there are (B, R)."""
+        return propose(
+            logits,
+            deltas,
+            self.anchors,
+            self.image_size,
+            per_level=self.options["pre_nms"] if training else self.options["pre_nms"] // 2,
+            total=self.options["proposals"],
+        )
 
     def _score_boxes(self, maps, boxes):
         """Logits (B, R, K + 1) and deltas (B, R, 4 * K) of R boxes."""
@@ -244,8 +251,11 @@ class MaskRCNN(keras.Model):
         )
         found = {"boxes": boxes, "scores": scores, "labels": labels}
         if self.mask_head is not None:
-            logits = ops.cast(self._draw_masks(maps, boxes, labels), "float32")
-            found["masks"] = ops.where(labels[..., None, None] >= 0, ops.sigmoid(logits), 0.0)
+
+            def draw(boxes, labels):
+                return ops.sigmoid(ops.cast(self._draw_masks(maps, boxes, labels), "float32"))
+
+            found["masks"] = draw_found(draw, boxes, labels, MASK_SIZE)
         return found
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

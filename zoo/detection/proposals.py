@@ -15,6 +15,8 @@ from zoo.detection.nms import non_max_suppression
 PROPOSAL_OVERLAP = 0.7
 # Boxes that go into the suppression by classes.
 CANDIDATES = 1000
+# Detections whose masks are drawn at a time.
+PART = 10
 
 _NEVER = -float("inf")
 
@@ -112,6 +114,42 @@ def detect(
         ops.where(there, scores, 0.0),
         ops.where(there, take_rows(labels, rows), -1),
     )
+
+
+def draw_found(draw, boxes, labels, size: int):
+    """The masks of the detections that there are, `PART` rows at a time.
+
+    The mask head costs more than the backbone where it draws 100 masks, and most images show a few
+    objects: the loop ends with the last one of the batch.
+
+    Args:
+        draw: boxes (B, n, 4), labels (B, n) -> probabilities (B, n, size, size), float32.
+        boxes: (B, D, 4).
+        labels: (B, D), -1 behind the last detection.
+        size: side of the masks.
+
+    Returns:
+        (B, D, size, size); 0 where there is no detection.
+    """
+    count = labels.shape[1]
+    part = min(PART, count)
+    there = labels >= 0
+    most = ops.max(ops.sum(ops.cast(there, "int32"), axis=1))
+    places = ops.arange(count, dtype="int32")
+
+    def more(first, masks):
+        return first < most
+
+    def step(first, masks):
+        rows = ops.minimum(first + ops.arange(part, dtype="int32"), count - 1)
+        drawn = draw(ops.take(boxes, rows, axis=1), ops.take(labels, rows, axis=1))
+        placed = ops.take(drawn, ops.clip(places - first, 0, part - 1), axis=1)
+        new = (places >= first) & (places < first + part)
+        return first + part, ops.where(new[None, :, None, None], placed, masks)
+
+    masks = ops.zeros((ops.shape(labels)[0], count, size, size), "float32")
+    _, masks = ops.while_loop(more, step, (ops.convert_to_tensor(0, "int32"), masks))
+    return ops.where(there[..., None, None], masks, 0.0)
 
 
 def _best_of_level(logits, deltas, anchors, image_size, count):

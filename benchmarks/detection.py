@@ -1,0 +1,110 @@
+"""Mask R-CNN on SeqNet-50, one photo of 512 x 512 pixels: where the time goes.
+
+Each contender runs the detector as far as its name says, from the backbone on; the ratio is
+against the backbone alone, so 0.5 is a detector that takes as long as its backbone once more. In
+`inference`, 10 objects are found in the photo (an untrained detector is made to find so many), and
+`pasted` brings their masks into the photo's pixels. `training` is a step on 20 objects, its
+backbone alone against a loss that is the mean of the levels.
+"""
+
+from functools import partial
+
+from benchmarks.common import main, timed
+
+SIDE, FOUND, OBJECTS, SECONDS = 512, 10, 20, 12
+PARTS = ("backbone", "+ pyramid and RPN", "+ proposals, NMS", "+ boxes", "+ masks", "+ pasted")
+
+
+def detector(**options):
+    import zoo
+
+    return zoo.create(
+        "mask_rcnn_seqnet50", num_classes=80, input_shape=(SIDE, SIDE, 3), **options
+    )
+
+
+def inference(number: int) -> dict[str, float]:
+    import keras
+    import numpy as np
+
+    from zoo.detection.examples import to_original
+
+    model = detector(
+        score_threshold=0.0, detections=FOUND, masks=number >= PARTS.index("+ masks")
+    )
+    whole = number >= PARTS.index("+ boxes")
+
+    class UpTo(keras.Model):
+        def call(self, image):
+            levels = model.backbone(image)
+            if number == 0:
+                return levels
+            logits, deltas = model.score_anchors(model.pyramid(levels))
+            if number == 1:
+                return logits, deltas
+            return model.propose(logits, deltas, training=False)
+
+    run = model if whole else UpTo()
+    image = np.random.default_rng(0).normal(size=(1, SIDE, SIDE, 3)).astype("float32")
+    run.compile(jit_compile=keras.backend.backend() == "jax")
+
+    def step():
+        found = run.predict_on_batch(image)
+        if number == len(PARTS) - 1:
+            rows = {key: np.asarray(value[0]) for key, value in found.items()}
+            to_original(rows, (1.0, 1.0), (SIDE, SIDE))
+
+    return {"inference": timed(step, SECONDS, warmup=2)}
+
+
+def training(alone: bool) -> dict[str, float]:
+    import keras
+    import numpy as np
+
+    import zoo
+
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(1, SIDE, SIDE, 3)).astype("float32")
+    jit = keras.backend.backend() == "jax"
+    model = detector()
+    if alone:
+
+        class Alone(keras.Model):
+            def call(self, image):
+                levels = model.backbone(image, training=True)
+                self.add_loss(sum(keras.ops.mean(level) for level in levels.values()))
+                return levels
+
+        run = Alone()
+        run.backbone = model.backbone
+        inputs = image
+    else:
+        run = model
+        corner = rng.uniform(0, SIDE - 100, (1, OBJECTS, 2))
+        inputs = {
+            "image": image,
+            "boxes": np.concatenate([corner, corner + 90], -1).astype("float32"),
+            "labels": rng.integers(0, 80, (1, OBJECTS)).astype("int32"),
+            "crowd": np.zeros((1, OBJECTS), bool),
+            "masks": np.ones((1, OBJECTS, 112, 112), "uint8"),
+        }
+    run.compile(zoo.optimizers.SGD(1e-6, momentum=0.9), jit_compile=jit)
+    return {"training": timed(lambda: run.train_on_batch(inputs), SECONDS, warmup=2)}
+
+
+BACKENDS = ("tensorflow", "jax")
+CONTENDERS = {
+    f"{backend}, {part}": (backend, partial(inference, number))
+    for backend in BACKENDS
+    for number, part in enumerate(PARTS)
+} | {
+    f"{backend}, training, {what}": (backend, partial(training, alone))
+    for backend in BACKENDS
+    for what, alone in (("backbone", True), ("whole", False))
+}
+
+if __name__ == "__main__":
+    baseline = {
+        f"{backend}, {part}": f"{backend}, backbone" for backend in BACKENDS for part in PARTS[1:]
+    } | {f"{backend}, training, whole": f"{backend}, training, backbone" for backend in BACKENDS}
+    main("detection", CONTENDERS, baseline, rounds=1)
