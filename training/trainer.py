@@ -50,12 +50,7 @@ def _build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, eng
         activation=None,  # logits: a loss of probabilities loses the gradient of very small ones
         **recipe.model_args,
     )
-    tensorflow = engine.name in ("mirrored", "multiworker", "tpu")
-    if tensorflow:
-        # JAX computes with the whole batch by itself.
-        for layer in network._flatten_layers():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True
+    synchronize(network, engine)
     prepare = prepare_layer(recipe)
     inputs = {"image": keras.Input(shape, dtype=dtype, name="image")}
     if prepare.draws:
@@ -75,6 +70,14 @@ def _build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, eng
     )
     trainer.optimizer.build(trainer.trainable_variables)  # so that a state can be put into it
     return trainer
+
+
+def synchronize(network: keras.Model, engine: Engine) -> None:
+    """Gives the batch norms of a network the statistics of the whole batch, as JAX does by itself."""
+    if engine.name in ("mirrored", "multiworker", "tpu"):
+        for layer in network._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
 
 
 def _model(engine: Engine) -> type[keras.Model]:

@@ -106,12 +106,12 @@ def test_arrays():
         "image": ((60, 64, 3), "uint8"),
         "boxes": ((3, 4), "float32"),
         "labels": ((3,), "int32"),
-        "crowd": ((3,), "bool"),
+        "crowd": ((3,), "uint8"),
         "masks": ((3, 8, 8), "uint8"),
     }
     assert np.allclose(arrays["boxes"], [[16, 8, 32, 24], [0, 0, 12.8, 12.8], [0, 0, 0, 0]])
     assert arrays["labels"].tolist() == [0, 1, -1]
-    assert arrays["crowd"].tolist() == [False, True, False]
+    assert arrays["crowd"].tolist() == [0, 1, 0]
     assert (arrays["masks"][0] == [[1] * 4 + [0] * 4] * 8).all()
     assert arrays["masks"][1].all()
     assert not arrays["masks"][2].any()
@@ -150,7 +150,7 @@ def test_no_object():
 def test_crowd_alone():
     runs = encode_rle(np.eye(30, 40) > 0)
     arrays = to_arrays(picture(boxes=[[0, 0, 30, 30]], crowd=[True], segmentation=[runs]), (64, 64))
-    assert arrays["crowd"].tolist() == [True] + [False] * 99
+    assert arrays["crowd"].tolist() == [1] + [0] * 99
     assert arrays["labels"][0] == 0
 
 
@@ -171,7 +171,7 @@ def test_boxes_are_clipped_and_empty_ones_left_out():
 def test_object_without_outline_is_neither_object_nor_background():
     found = picture(boxes=[[1, 1, 9, 9], [5, 5, 20, 20]])
     found.segmentation[0] = None
-    assert to_arrays(found, (64, 64))["crowd"][:2].tolist() == [True, False]
+    assert to_arrays(found, (64, 64))["crowd"][:2].tolist() == [1, 0]
     assert not to_arrays(found, (64, 64), mask_size=None)["crowd"].any()
 
 

@@ -4,11 +4,15 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import photos
 import pytest
+from helpers import array
 
 import zoo
 from training import recipe as recipes
@@ -20,6 +24,8 @@ from training.detection.train import rate, train
 from training.loop import Stopped
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET
+
+REPO = Path(__file__).parents[2]
 
 RECIPE = DetectionRecipe(
     model="mask_rcnn_plainnet20",
@@ -133,6 +139,28 @@ def test_fine_tuning_a_detector_for_other_classes(finished, tmp_path):
     }
     for path in old.keys() - changed:
         np.testing.assert_array_equal(old[path], new[path])
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="trains on one device")
+def test_two_devices_are_as_one(folder, tmp_path):
+    """Where nothing is left to chance: all anchors and all proposals are learned from."""
+    engine = {"tensorflow": "mirrored", "jax": "jax"}[keras.backend.backend()]
+    settings = [f"data={folder}", "flip=False", "validation=train", "pipeline=tfdata", "round=2"]
+    for name in ("model", "steps", "learning_rate", "batch_size", "warmup_steps", "size"):
+        settings.append(f"{name}={getattr(RECIPE, name)}")
+    for name, value in (RECIPE.model_args | {"rpn_samples": 10_000, "roi_samples": 64}).items():
+        settings.append(f"model_args.{name}={value}")
+    runs = {"one": [], "two": ["--strategy", engine, "--devices", "2"]}
+    for run, options in runs.items():
+        command = [sys.executable, "-m", "training.train", "coco_finetune", *settings, *options]
+        done = subprocess.run(
+            [*command, "--run", str(tmp_path / run)], cwd=REPO, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert "2 device(s)" in done.stdout
+    one, two = (zoo.load(tmp_path / run / "checkpoint") for run in runs)
+    for a, b in zip(one.weights, two.weights, strict=True):
+        np.testing.assert_allclose(array(a), array(b), atol=1e-5, err_msg=a.path)
 
 
 def test_batches_are_functions_of_seed_and_step(folder):

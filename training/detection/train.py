@@ -12,6 +12,7 @@ from training.detection.measure import few, measure
 from training.detection.network import network
 from training.detection.recipe import DetectionRecipe
 from training.strategies import Engine, Options
+from training.trainer import synchronize
 from zoo.errors import ZooError
 
 
@@ -37,6 +38,12 @@ def build(recipe: DetectionRecipe, labels: tuple[str, ...], engine: Engine) -> k
     try:
         with engine.scope():
             model = network(recipe, labels)
+            synchronize(model, engine)
+            if engine.name == "multiworker":
+                from training.strategies_tensorflow import MultiWorkerModel
+
+                # The zoo makes detectors of its own class; what differs is the steps of `fit`.
+                model.__class__ = type("MaskRCNN", (MultiWorkerModel, type(model)), {})
             model.compile(
                 zoo.optimizers.SGD(
                     rate(recipe),

@@ -103,8 +103,8 @@ def to_arrays(
 
     Returns:
         "image" (H, W, 3) uint8, float32 with `preprocess`; "boxes" (G, 4) float32 in pixels of
-        the canvas; "labels" (G,) int32, -1 in empty slots; "crowd" (G,) bool; "masks" (G, M, M)
-        uint8, 0 and 1, in the frames of their boxes.
+        the canvas; "labels" (G,) int32, -1 in empty slots; "crowd" (G,) uint8, 0 and 1; "masks"
+        (G, M, M) uint8, 0 and 1, in the frames of their boxes.
 
     Raises:
         ZooError: the picture cannot be decoded; masks are asked for, but there are no outlines.
@@ -140,7 +140,8 @@ def to_arrays(
         "image": image if preprocess is None else normalize(image, preprocess),
         "boxes": _slots(boxes, max_objects, "float32"),
         "labels": _slots(labels, max_objects, "int32", -1),
-        "crowd": _slots(crowd, max_objects, "bool"),
+        # No bool: TensorFlow adds up the parts of a distributed batch to learn their shapes.
+        "crowd": _slots(crowd, max_objects, "uint8"),
     } | ({} if masks is None else {"masks": _slots(masks, max_objects, "uint8")})
 
 
