@@ -18,9 +18,7 @@ PARTS = ("backbone", "+ pyramid and RPN", "+ proposals, NMS", "+ boxes", "+ mask
 def detector(**options):
     import zoo
 
-    return zoo.create(
-        "mask_rcnn_seqnet50", num_classes=80, input_shape=(SIDE, SIDE, 3), **options
-    )
+    return zoo.create("mask_rcnn_seqnet50", num_classes=80, input_shape=(SIDE, SIDE, 3), **options)
 
 
 def inference(number: int) -> dict[str, float]:
@@ -29,9 +27,7 @@ def inference(number: int) -> dict[str, float]:
 
     from zoo.detection.examples import to_original
 
-    model = detector(
-        score_threshold=0.0, detections=FOUND, masks=number >= PARTS.index("+ masks")
-    )
+    model = detector(score_threshold=0.0, detections=FOUND, masks=number >= PARTS.index("+ masks"))
     whole = number >= PARTS.index("+ boxes")
 
     class UpTo(keras.Model):

@@ -73,7 +73,7 @@ def _build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, eng
 
 
 def synchronize(network: keras.Model, engine: Engine) -> None:
-    """Gives the batch norms of a network the statistics of the whole batch, as JAX does by itself."""
+    """Gives a network's batch norms the statistics of the whole batch, as JAX does by itself."""
     if engine.name in ("mirrored", "multiworker", "tpu"):
         for layer in network._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):

@@ -52,7 +52,7 @@ class MaskRCNN(keras.Model):
       "boxes" (B, G, 4), x1, y1, x2, y2 in pixels of the image; "labels" (B, G), int, from 0, -1
       in empty slots; "crowd" (B, G), whether the box is of a crowd, which is no object but no
       background either; "masks" (B, G, M, M) of 0 and 1, each stretched to its box. Given are the
-      losses by name, scalars, and `losses` has their sum. "masks" is not needed with
+      losses by name, scalars, whose sum `fit` lowers. "masks" is not needed with
       `masks=False`.
     * an array of images, or {"image": …} alone. Given is a dict of "boxes" (B, D, 4), "scores"
       (B, D), "labels" (B, D), int32, the most certain first and -1 behind the last, and "masks"
@@ -172,12 +172,10 @@ class MaskRCNN(keras.Model):
         boxes, valid = self.propose(logits, deltas, training=bool(targets))
         if not targets:
             return self._detect(maps, boxes, valid)
-        losses = {
+        return {
             **self._rpn_losses(logits, deltas, targets),
             **self._head_losses(maps, boxes, valid, targets),
         }
-        self.add_loss(sum(losses.values()))
-        return losses
 
     def pyramid(self, levels):
         """The maps P2 to P6 of the backbone's levels."""
@@ -263,7 +261,10 @@ class MaskRCNN(keras.Model):
             raise ZooError(f"{self.name}: fit and evaluate take dicts of images and {TARGETS}.")
         for mean in self.loss_means:
             mean.update_state(y_pred[mean.name], sample_weight=ops.shape(x["image"])[0])
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+        # Not by `add_loss`: replicas that wait for each other, as synchronized batch norms do,
+        # would find each other's losses in the one list.
+        losses = [*y_pred.values(), *self.losses]
+        return sum(self._aggregate_additional_loss(loss) for loss in losses)
 
     @property
     def input_shape(self):
