@@ -17,6 +17,7 @@ from helpers import array
 import zoo
 from training import recipe as recipes
 from training.data.pipeline import Share
+from training.detection import evaluate
 from training.detection.data import Batches, learned_from, read
 from training.detection.measure import few, predictions
 from training.detection.recipe import DetectionRecipe
@@ -84,11 +85,35 @@ def test_from_photos_to_a_checkpoint(finished, folder):
     assert model.zoo_card.preprocess.size == (64, 64)
     results = json.loads((run / "results.json").read_text())
     assert {r["category_id"] for r in results} <= {3, 7}
-    found = predictions(model, learned_from(read(recipe, "train", "")), IMAGENET, 2)
+    found = predictions(model, learned_from(read(recipe.data, "train", "")), IMAGENET, 2)
     assert [number for number, _ in found] == [100, 101, 102]  # the last batch is filled up
     assert sum(len(f["scores"]) for _, f in found) == len(results)
     scores = [r["score"] for r in results if r["image_id"] == 100]
     np.testing.assert_allclose(found[0][1]["scores"], scores, rtol=1e-4)
+
+
+def test_measured_again_on_the_console(finished, folder, tmp_path, capsys):
+    _, run, figures = finished
+    call = [str(run / "checkpoint"), "--data", str(folder), "--split", "train"]
+    assert evaluate.main([*call, "--limit", "3", "--to", str(tmp_path), "--batch-size", "2"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:])
+    assert lines["AP50"].split()[0] == f"{100 * figures['box']['AP50']:.1f}%"
+    again = json.loads((tmp_path / "metrics.json").read_text())
+    assert again == json.loads((run / "metrics.json").read_text())
+    card = zoo.card(run / "checkpoint")
+    stated = {metric.name: metric.value for metric in card.metrics}
+    assert stated == few(figures)
+    assert card.metrics[0].command.endswith(f"--data {folder.name} --split train")
+    text = (run / "checkpoint" / "README.md").read_text()
+    assert 'pipeline_tag: "image-segmentation"' in text
+    assert "zoo.detection.predict" in text
+    assert evaluate.main(["maxnorm_mlp100.usps", "--data", str(folder)]) == 2
+    assert "is no detector" in capsys.readouterr().err
+    other = photos.write(tmp_path / "other")
+    path = other / "annotations" / "train.json"
+    path.write_text(path.read_text().replace('"disc"', '"ring"'))
+    assert evaluate.main([call[0], "--data", str(other), "--split", "train"]) == 2
+    assert "the photos show 2 classes (ring, rectangle)" in capsys.readouterr().err
 
 
 def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatch):
@@ -169,7 +194,7 @@ def test_two_devices_are_as_one(folder, tmp_path):
 
 def test_batches_are_functions_of_seed_and_step(folder):
     recipe = dataclasses.replace(RECIPE, data=str(folder))
-    data = Batches(learned_from(read(recipe, "train", "")), recipe)
+    data = Batches(learned_from(read(recipe.data, "train", "")), recipe)
     assert len(data.photos) == 3  # neither the crowd nor the empty photo
     whole = [data.batch(step, 0)[0] for step in range(3)]  # two passes over three photos
     again = Batches(data.photos, recipe).batch(1, 0)[0]

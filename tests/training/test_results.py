@@ -11,8 +11,9 @@ import small_checkpoint
 import toy
 
 import zoo
+from training import recipe as recipes
 from training.recipes.maxnorm_table2_usps import ROWS
-from training.results import checkpoints, maxnorm_table2, plainnet_figure2
+from training.results import checkpoints, coco_overfit, maxnorm_table2, plainnet_figure2
 from training.results.runs import read_run
 from zoo.errors import ZooError
 from zoo.preprocessing import CIFAR
@@ -158,6 +159,30 @@ def test_figure2_of_different_budgets(tmp_path):
 
 
 # -------------------------------------------------------------------------------- all checkpoints
+
+
+def test_photos_learned_by_heart(tmp_path, capsys):
+    run, to = tmp_path / "run", tmp_path / "results"
+    to.mkdir()
+    run.mkdir()
+    assert coco_overfit.main([str(run), "--to", str(to)]) == 2
+    assert "no finished run" in capsys.readouterr().err
+    recipe = dataclasses.asdict(recipes.find("coco_overfit"))
+    about = {"name": "coco_overfit", "recipe": recipe, "settings": [], "commit": "c0ffee"}
+    about |= {"device": "a toaster", "backend": "jax"}
+    history = [
+        {"epoch": 1, "seconds": 60, "box_loss": 0.5, "mask_loss": 0.7},
+        {"epoch": 2, "seconds": 120, "box_loss": 0.1, "test_box_AP50": 0.25},
+    ]
+    metrics = {"box": {"AP": 0.1234, "AP50": 0.25, "AP75": 0.0}}
+    for name, content in (("run", about), ("log", history), ("metrics", metrics)):
+        (run / f"{name}.json").write_text(json.dumps(content))
+    assert coco_overfit.main([str(run), "--to", str(to)]) == 0
+    page = (to / "coco_overfit.md").read_text()
+    assert "| box | 0.123 | 0.250 | 0.000 |" in page
+    assert "3 minutes on a toaster, jax, commit c0ffee" in page
+    assert [row["box_loss"] for row in read_csv(to / "coco_overfit.csv")] == ["0.5", "0.1"]
+    assert (to / "coco_overfit.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_table_of_all_checkpoints(tmp_path, monkeypatch):

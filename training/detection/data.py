@@ -15,21 +15,21 @@ from zoo.errors import ZooError
 MASK_SIDE = 112  # cells along the sides of an object's mask
 
 
-def read(recipe: DetectionRecipe, split: str, data_dir: str) -> Detections:
-    """A split of the recipe's data: of "coco2017" in `data_dir`, or of the folder it names.
+def read(data: str, split: str, data_dir: str) -> Detections:
+    """A split of "coco2017" in `data_dir`, or of the folder that `data` names.
 
     Photos of a folder are decoded once, and those that cannot be are left out.
 
     Raises:
-        ZooError: the recipe names no data; nothing in them can be used.
+        ZooError: `data` is ""; nothing in them can be used.
         FileNotFoundError: there are none.
     """
-    if not recipe.data:
+    if not data:
         raise ZooError("Name a folder of photos in COCO's format: data=FOLDER")
-    if recipe.data == "coco2017":
+    if data == "coco2017":
         return read_detections("coco2017", split, data_dir)
     try:
-        return read_detections("folder", split, recipe.data).readable()
+        return read_detections("folder", split, data).readable()
     except FileNotFoundError as error:
         if split == "train":
             raise

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import keras
 
 import zoo
 from training.data.coco import Detections
-from training.detection.measure import few, measure
+from training.detection.measure import few, measure, plain
 from training.detection.network import arguments
 from training.detection.recipe import DetectionRecipe
 from training.state import write_atomically
 from zoo.detection.heads import CLASS_LAYERS
-from zoo.hub.card import BatchNorm, Card, Training
+from zoo.hub.card import BatchNorm, Card, Metric, Training
 from zoo.hub.checkpoint import save_checkpoint
 from zoo.models.blocks import BATCH_NORM
 
@@ -36,9 +35,11 @@ def finish(
         variable.assign(trained[variable.path].numpy())
     print(f"Looking for objects in {len(photos)} photos …", flush=True)
     figures, results = measure(network, photos, recipe.preprocess, recipe.batch_size)
-    save_checkpoint(network, run / "checkpoint", _card(recipe, args, run, network, photos, history))
+    save_checkpoint(
+        network, run / "checkpoint", _card(recipe, args, run, network, photos, history, figures)
+    )
     write_atomically(run / "results.json", json.dumps(results).encode())
-    write_atomically(run / "metrics.json", json.dumps(_plain(figures), indent=2).encode())
+    write_atomically(run / "metrics.json", json.dumps(plain(figures), indent=2).encode())
     print(json.dumps(few(figures), indent=2))
     return figures
 
@@ -50,6 +51,7 @@ def _card(
     network: keras.Model,
     photos: Detections,
     history: list[dict],
+    figures: dict[str, dict[str, Any]],
 ) -> Card:
     about = json.loads((run / "run.json").read_text())
     norms = [
@@ -72,10 +74,10 @@ def _card(
         params=network.count_params(),
         dtype="float32",
         batch_norm=BatchNorm(**BATCH_NORM) if norms else None,
-        metrics=(),
+        metrics=_metrics(recipe, figures, len(photos)),
         training=Training(
             recipe=about["name"],
-            settings=tuple(about["settings"]),
+            settings=tuple(_without_path(setting) for setting in about["settings"]),
             commit=about["commit"],
             data=recipe.data if recipe.data == "coco2017" else Path(recipe.data).name,
             epochs=len(history),
@@ -91,8 +93,24 @@ def _card(
     )
 
 
-def _plain(figures: Any) -> Any:
-    """For JSON, which has no NaN: an object size that does not occur has no figure."""
-    if isinstance(figures, dict):
-        return {key: _plain(value) for key, value in figures.items()}
-    return None if isinstance(figures, float) and math.isnan(figures) else figures
+def _metrics(
+    recipe: DetectionRecipe, figures: dict[str, dict[str, Any]], photos: int
+) -> tuple[Metric, ...]:
+    data = recipe.data if recipe.data == "coco2017" else Path(recipe.data).name
+    command = (
+        f"python -m training.detection.evaluate {recipe.model}.{recipe.tag} --data {data} "
+        f"--split {recipe.validation}"
+    )
+    if recipe.validation == "train" and recipe.limit:
+        command += f" --limit {recipe.limit}"
+    return tuple(
+        Metric(data, recipe.validation, name, value, photos, command)
+        for name, value in few(figures).items()
+        if value == value  # not NaN, as where no object has an outline
+    )
+
+
+def _without_path(setting: str) -> str:
+    """A card names the folder of photos, not where it was on somebody's disk."""
+    key, _, value = setting.partition("=")
+    return f"data={Path(value).name}" if key == "data" else setting

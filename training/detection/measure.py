@@ -1,5 +1,6 @@
 """Average precision of a detector on photos."""
 
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -56,3 +57,10 @@ def few(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
         for kind, values in figures.items()
         for name in ("AP", "AP50", "AP75")
     }
+
+
+def plain(figures: Any) -> Any:
+    """For JSON, which has no NaN: an object size that does not occur has no figure."""
+    if isinstance(figures, dict):
+        return {key: plain(value) for key, value in figures.items()}
+    return None if isinstance(figures, float) and math.isnan(figures) else figures

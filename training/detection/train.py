@@ -106,10 +106,10 @@ def train(
 
     if engine.chief:
         describe(recipe, run, name, engine)
-    photos = learned_from(read(recipe, "train", data_dir), recipe.limit)
+    photos = learned_from(read(recipe.data, "train", data_dir), recipe.limit)
     measured = photos
     if recipe.validation != "train":
-        measured = read(recipe, recipe.validation, data_dir)
+        measured = read(recipe.data, recipe.validation, data_dir)
     data = Batches(photos, recipe, Share(engine.parts, engine.mine, engine.devices))
 
     keras.utils.set_random_seed(recipe.seed)

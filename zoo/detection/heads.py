@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from zoo.detection.parts import DELTAS, SCORES, HeadParts
+from zoo.detection.up_conv import UpConv2D
 
 # Sides of what the heads read of the pyramid, and of the masks (He et al., figure 4, right).
 BOX_SIZE, MASK_READ_SIZE, MASK_SIZE = 7, 14, 28
@@ -84,7 +85,7 @@ def mask_head(filters: int, num_classes: int, parts: HeadParts) -> keras.Model:
     """
     inputs = parts.input((MASK_READ_SIZE, MASK_READ_SIZE, filters), "mask_region")
     x = _convolutions(inputs, filters, "mask", parts)
-    x = layers.Conv2DTranspose(filters, 2, 2, **parts.common("mask_up", "he_normal"))(x)
+    x = UpConv2D(filters, 2, **parts.common("mask_up", "he_normal"))(x)
     logits = parts.conv(parts.relu(x, "mask_up"), num_classes, 1, "mask_logits", DELTAS)
     logits = layers.Permute((3, 1, 2), dtype=parts.dtype, name="mask_permute")(logits)
     return keras.Model(inputs, logits, name="mask_head")

@@ -6,9 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.hub.card import KERAS_FILES, Card
+from zoo.models.registry import detectors
 
 # The errors by epoch, as a picture.
 CURVE_FILE = "curve.png"
+
+_FIND = (
+    'found = zoo.detection.predict(model, "picture.png")  # boxes, scores, labels, masks\n'
+    'zoo.detection.draw("picture.png", found, model.zoo_card.labels).save("objects.png")'
+)
+_USE = {
+    "image-classification": (
+        'zoo.predict(model, "picture.png", top=5)  # [(label, probability), …]'
+    ),
+    "object-detection": _FIND.replace(", masks", ""),
+    "image-segmentation": _FIND,
+}
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
@@ -35,7 +48,7 @@ def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
         _code(
             "import zoo\n\n"
             f'model = zoo.load("{source}")\n'
-            'zoo.predict(model, "picture.png", top=5)  # [(label, probability), …]\n\n'
+            f"{_USE[_task(card)]}\n\n"
             f'model = zoo.load("{source}", num_classes=5)  # pretrained body, new head',
             "python",
         ),
@@ -62,6 +75,13 @@ def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
     if curve:
         parts.append(f"![Error by epoch]({CURVE_FILE})")
     return "\n\n".join(parts) + "\n"
+
+
+def _task(card: Card) -> str:
+    """The Hub's name of what the model is for."""
+    if card.architecture not in detectors():
+        return "image-classification"
+    return "image-segmentation" if card.args.get("masks", True) else "object-detection"
 
 
 def _facts(card: Card) -> list[tuple[str, str]]:
@@ -133,14 +153,14 @@ def _metadata(card: Card) -> dict[str, Any]:
     known = _HUB_ID.fullmatch(license_id) is not None and "/" not in license_id
     metadata: dict[str, Any] = {
         "library_name": "keras",
-        "pipeline_tag": "image-classification",
+        "pipeline_tag": _task(card),
         "license": license_id if known else "other",
     }
     if not known:
         metadata["license_name"] = card.license
     if _HUB_ID.fullmatch(card.training.data):
         metadata["datasets"] = [card.training.data]
-    metadata["tags"] = ["keras", "zoo", "image-classification", card.architecture]
+    metadata["tags"] = ["keras", "zoo", _task(card), card.architecture]
     if card.metrics:
         metadata["model-index"] = [{"name": card.name, "results": _results(card)}]
     return metadata
@@ -152,7 +172,7 @@ def _results(card: Card) -> list[dict[str, Any]]:
         groups.setdefault((metric.dataset, metric.split), []).append(metric)
     return [
         {
-            "task": {"type": "image-classification"},
+            "task": {"type": _task(card)},
             "dataset": {"name": dataset, "type": dataset, "split": split},
             "metrics": [{"type": m.name, "name": m.name, "value": m.value} for m in metrics],
         }
