@@ -216,3 +216,17 @@ def test_bad_blocks():
         ResidualBlock(2).build((None, 4, 4, 3))
     with pytest.raises(ZooError, match="blocks must be at least 1"):
         ResidualStage(3, 0)
+
+
+def test_group_normalization_in_place_of_batch_normalization():
+    options = {"input_shape": (32, 32, 3), "width": 32, "num_classes": 3}
+    batch, group = (zoo.create("resnet50", norm=n, **options) for n in ("batchnorm", "groupnorm"))
+    layers = [type(layer).__name__ for layer in group._flatten_layers()]
+    assert "BatchNormalization" not in layers
+    assert layers.count("GroupNormalization") == 53
+    # The same network but for the moving statistics, of a mean and a variance per filter.
+    trainable = {v.path: tuple(v.shape) for v in batch.trainable_variables}
+    assert {v.path: tuple(v.shape) for v in group.weights} == trainable
+    x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    alone = array(group(x[:1], training=True))  # no image knows of the others
+    np.testing.assert_allclose(array(group(x))[:1], alone, atol=1e-5)

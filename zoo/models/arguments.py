@@ -87,7 +87,7 @@ ARGUMENTS: dict[str, Argument] = {
     "dropout": _number(0, 0.999),
     "shortcut": _choice("identity_pad", "projection", "projection3x3", "none"),
     "nonlinearity": _choice("relu", "crelu", "leaky_relu", "prelu", "selu", "tanh"),
-    "norm": _choice("batchnorm", "none", "normprop", "normprop2", "normprop3"),
+    "norm": _choice("batchnorm", "groupnorm", "none", "normprop", "normprop2", "normprop3"),
     "use_bias": _flag(none=True),
     "modulation": _flag(),
     "initializer": _choice(

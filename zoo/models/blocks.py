@@ -48,10 +48,12 @@ class Parts:
         orthonormal: strength of the orthonormal regularizer, 0 for none.
         weight_decay: coefficient d of L2 weight decay, whose gradient is d * w; 0 for none.
         max_norm: bound on the norm of each unit's weights, None for none.
-        norm: "batchnorm", "none", or NormProp in its three versions ("normprop", "normprop2",
+        norm: "batchnorm", "groupnorm" (Wu, He, "Group Normalization", of 32 groups: for batches of
+            few images), "none", or NormProp in its three versions ("normprop", "normprop2",
             "normprop3"), which normalizes the filters of a convolution instead of its outputs.
         nonlinearity: name of the activation function.
-        use_bias: whether convolutions have a bias; None: where no batch normalization follows.
+        use_bias: whether convolutions have a bias; None: where no normalization of their outputs
+            follows.
     """
 
     initializer: str = "he_normal"
@@ -89,7 +91,9 @@ class Parts:
 
     def conv(self, filters: int, size: int, name: str, strides: int = 1) -> keras.Layer:
         """Convolution, padded (size - 1) // 2 on each side."""
-        bias = self.norm != "batchnorm" if self.use_bias is None else self.use_bias
+        bias = self.use_bias
+        if bias is None:
+            bias = self.norm not in ("batchnorm", "groupnorm")
         arguments = {"strides": strides, "use_bias": bias, "name": name, **self.kernel()}
         if self.norm.startswith("normprop"):
             from zoo.layers import NormPropConv2D
@@ -101,7 +105,11 @@ class Parts:
 
     def norm_layers(self, name: str) -> list[keras.Layer]:
         """The normalization of a convolution's outputs, none where there is none."""
-        return [BatchNormalization(**BATCH_NORM, name=name)] if self.norm == "batchnorm" else []
+        if self.norm == "batchnorm":
+            return [BatchNormalization(**BATCH_NORM, name=name)]
+        if self.norm == "groupnorm":
+            return [layers.GroupNormalization(32, epsilon=BATCH_NORM["epsilon"], name=name)]
+        return []
 
     def act(self, name: str, dense: bool = False) -> keras.Layer:
         """The nonlinearity, of a map's channels or of a dense layer's units."""
