@@ -13,6 +13,7 @@ from zoo.detection import masks
 from zoo.detection.examples import resize_and_pad
 from zoo.errors import ImageError, ZooError
 from zoo.hub import BatchNorm, Card, Training, load_checkpoint, save_checkpoint
+from zoo.hub.staging import stage
 from zoo.preprocessing import IMAGENET, normalize
 
 ARGS = {
@@ -100,6 +101,17 @@ def test_threshold(model, photos):
     some = zoo.detection.predict(model, photos[0], threshold=middle)
     assert len(some["scores"]) == (every["scores"] >= middle).sum() > 0
     assert len(zoo.detection.predict(model, photos[0], threshold=1.1)["scores"]) == 0
+
+
+def test_ready_for_the_hub(folder, model, photos, tmp_path):
+    staged = stage(folder, tmp_path, "hf://me/street", {})
+    assert "is a detector" in staged.remark  # there is no network of Keras's own layers beside it
+    text = (tmp_path / "README.md").read_text()
+    assert 'pipeline_tag: "image-segmentation"' in text
+    assert "zoo.detection.predict(model" in text
+    again = zoo.detection.predict(load_checkpoint(tmp_path), photos[0], threshold=0.0)
+    expected = zoo.detection.predict(model, photos[0], threshold=0.0)
+    np.testing.assert_allclose(again["boxes"], expected["boxes"], atol=1e-4)
 
 
 def test_refused(model, photos):

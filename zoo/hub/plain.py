@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.errors import ZooError
 from zoo.hub.deferred import build_without_values, fill
 from zoo.layers import (
@@ -45,9 +46,14 @@ def plain_model(model: keras.Model) -> keras.Model:
         to be saved or loaded.
 
     Raises:
-        ZooError: a layer is neither Keras's nor of the zoo's networks; or the network is too deep
-            to be a graph of single layers, of about 1000 in a row, which Keras walks recursively.
+        ZooError: a layer is neither Keras's nor of the zoo's networks; the model is a detector,
+            which is more than a graph of layers; or the network is too deep to be a graph of
+            single layers, of about 1000 in a row, which Keras walks recursively.
     """
+    if isinstance(model, MaskRCNN):
+        raise ZooError(
+            f"{model.name} is a detector, more than a graph of layers: it needs the zoo."
+        )
     too_deep = f"{model.name} is too deep for a graph of single layers: Keras walks it recursively."
     if len(model._flatten_layers()) > _MOST_LAYERS:
         raise ZooError(too_deep)
