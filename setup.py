@@ -39,6 +39,8 @@ setup(
         "examples": ["scikit-image"],
         "probe": ["matplotlib"],
         "coco": ["pycocotools"],
+        "keras-cv": ["keras-cv"],
+        "keras-hub": ["keras-hub"],
         "jax": ["jax>=0.10"],
         "torch": ["torch>=2.9"],
         "test": [

@@ -22,7 +22,8 @@ for backend in $backends; do
   # frozen names, the wheel, figures, and the client of the Hub.
   only=()
   if [[ $backend != "${backends%% *}" ]]; then
-    for file in detection/test_{drawing,evaluation,examples,masks}.py test_examples.py test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
+    for file in test_examples.py test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
+      detection/test_{drawing,evaluation,examples,masks}.py \
       hub/test_{cache,card,export_hub,fuzz,hub_errors,pins,publish,remote,remote_faults}.py \
       hub/test_{staging,tensor_file}.py \
       training/test_data.py training/test_data_{coco,coco_json,pictures,prepared,statistics}.py \
