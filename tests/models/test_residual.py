@@ -198,7 +198,7 @@ def test_large_depths():
         ("resnet50", {"shortcut": "identity_pad", "num_classes": -1}, "num_classes"),
         ("plainnet50", {"shortcut": "projection"}, "Unknown argument of plainnet50: 'shortcut'"),
         ("crelu_resnet20", {"nonlinearity": "relu"}, "Unknown argument of crelu_resnet20"),
-        ("normprop_resnet20", {"norm": "groupnorm"}, "norm must be one of"),
+        ("normprop_resnet20", {"norm": "layernorm"}, "norm must be one of"),
         ("resnet18", {"dropout": 1}, "dropout must be a number from 0 to 0.999"),
         ("resnet18", {"width": 0}, "width must be an integer from 1"),
     ],

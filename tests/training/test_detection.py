@@ -22,7 +22,7 @@ from training.detection.data import Batches, learned_from, read
 from training.detection.measure import few, predictions
 from training.detection.recipe import DetectionRecipe
 from training.detection.train import rate, train
-from training.loop import Stopped
+from training.loop import Guard, Stopped
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET
 
@@ -118,14 +118,14 @@ def test_measured_again_on_the_console(finished, folder, tmp_path, capsys):
 
 def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatch):
     recipe, run, _ = finished
-    make = Batches.batch
+    step_done = Guard.on_train_batch_end
 
-    def stopping(self, step, part):
-        if step == 3 and list(tmp_path.glob("state-*")):  # in the second round
+    def stopping(self, batch, logs=None):
+        if self.epoch == 1:
             os.kill(os.getpid(), signal.SIGTERM)
-        return make(self, step, part)
+        step_done(self, batch, logs)
 
-    monkeypatch.setattr(Batches, "batch", stopping)
+    monkeypatch.setattr(Guard, "on_train_batch_end", stopping)
     recipe = dataclasses.replace(recipe, pipeline="memory")
     keras.backend.clear_session()  # names are then those of a fresh process
     with pytest.raises(Stopped):
