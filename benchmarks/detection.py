@@ -12,7 +12,7 @@ from functools import partial
 
 from benchmarks.common import main, timed
 
-SIDE, FOUND, OBJECTS, SECONDS = 512, 10, 20, 12
+SIDE, FOUND, OBJECTS, SECONDS = 512, 10, 20, 4
 PARTS = ("backbone", "+ pyramid and RPN", "+ proposals, NMS", "+ boxes", "+ masks", "+ pasted")
 
 
@@ -31,7 +31,8 @@ def inference(number: int, **options) -> dict[str, float]:
 
     from zoo.detection.examples import to_original
 
-    model = detector(score_threshold=0.0, detections=FOUND, masks=number >= PARTS.index("+ masks"))
+    masks = number >= PARTS.index("+ masks")
+    model = detector(score_threshold=0.0, detections=FOUND, masks=masks, **options)
     whole = number >= PARTS.index("+ boxes")
 
     class UpTo(keras.Model):
