@@ -1,5 +1,7 @@
 """Optimizers and learning rates of recipes."""
 
+from collections.abc import Sequence
+
 import keras
 
 import zoo
@@ -50,11 +52,17 @@ def rate(recipe: Recipe, steps_per_epoch: int):
             warmup_steps=warmup,
         )
     if recipe.schedule == "steps":
-        if list(recipe.drops) != sorted(d for d in set(recipe.drops) if 0 < d < 1):
-            raise ZooError(f"drops must rise within (0, 1). Received: {recipe.drops}")
-        rates = [recipe.learning_rate / 10**i for i in range(len(recipe.drops) + 1)]
-        # Keras's boundaries are the last steps of the old rate.
-        return schedules.PiecewiseConstantDecay([int(steps * d) - 1 for d in recipe.drops], rates)
+        return falling(recipe.learning_rate, recipe.drops, steps)
     if recipe.schedule == "constant":
         return recipe.learning_rate
     raise ZooError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")
+
+
+def falling(learning_rate: float, drops: Sequence[float], steps: int):
+    """A rate that falls to a tenth at each of `drops`, parts of the training, in (0, 1)."""
+    if list(drops) != sorted(d for d in set(drops) if 0 < d < 1):
+        raise ZooError(f"drops must rise within (0, 1). Received: {drops}")
+    rates = [learning_rate / 10**i for i in range(len(drops) + 1)]
+    # Keras's boundaries are the last steps of the old rate.
+    boundaries = [int(steps * drop) - 1 for drop in drops]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)

@@ -11,6 +11,7 @@ from training.detection.finish import finish
 from training.detection.measure import few, measure
 from training.detection.network import network
 from training.detection.recipe import DetectionRecipe
+from training.optimizer import falling
 from training.strategies import Engine, Options
 from training.trainer import synchronize
 from zoo.errors import ZooError
@@ -60,14 +61,8 @@ def build(recipe: DetectionRecipe, labels: tuple[str, ...], engine: Engine) -> k
 
 def rate(recipe: DetectionRecipe) -> WarmUp:
     """The learning rate by step."""
-    if list(recipe.drops) != sorted(d for d in set(recipe.drops) if 0 < d < 1):
-        raise ZooError(f"drops must rise within (0, 1). Received: {recipe.drops}")
-    rates = [recipe.learning_rate / 10**i for i in range(len(recipe.drops) + 1)]
-    # Keras's boundaries are the last steps of the old rate.
-    boundaries = [int(recipe.steps * drop) - 1 for drop in recipe.drops]
-    return WarmUp(
-        keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates), recipe.warmup_steps
-    )
+    falls = falling(recipe.learning_rate, recipe.drops, recipe.steps)
+    return WarmUp(falls, recipe.warmup_steps)
 
 
 def train(
