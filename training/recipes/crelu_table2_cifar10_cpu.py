@@ -2,11 +2,11 @@
 
 Paper:     Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
            Rectified Linear Units", table 2, at 110 layers.
-Protocol:  theirs: see crelu_table2_cifar10. Here: that of residual_cifar10_cpu, 20 layers and 60
+Protocol:  theirs: see crelu_table2_cifar10. Here: that of residual_cifar10_cpu, 20 layers and 40
            epochs; the rate is halved until a net trains, as theirs. In the first 150 steps two
            nets diverged at 0.1, plain without biases (0.05 held) and NormProp (0.1 / 32 held).
 Command:   python -m training.train crelu_table2_cifar10_cpu/ROW --data-dir DATA
-Cost:      0.73 to 2.9 PFLOP a row; about one core-hour, "double" three.
+Cost:      0.49 to 1.9 PFLOP a row; about 40 core-minutes, "double" two hours.
 Expected:  the order published for 110 layers. Not measured.
 Compare:   residual_cifar10_cpu/resnet20 and crelu_resnet20, the rows with batch norm.
 """
