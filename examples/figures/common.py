@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 
 FOLDER = Path(__file__).parents[2] / "docs" / "figures"
@@ -89,9 +90,11 @@ def save(
         seen: whether the claim is seen here, computed, too.
         budget: data, training and repetitions that the figure rests on, and where that is less
             than the paper's.
-        command: that writes the files again.
+        command: that writes the files again; the backend is put before it.
         to: folder.
     """
+    if (backend := keras.backend.backend()) != "tensorflow":  # starts from other weights
+        command = f"KERAS_BACKEND={backend} {command}"
     to.mkdir(parents=True, exist_ok=True)
     _save_picture(figure, to / f"{name}.png")
     with open(to / f"{name}.csv", "w", newline="") as file:

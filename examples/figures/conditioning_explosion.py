@@ -1,12 +1,14 @@
-"""The first seven iterations of 100 batch normalized dense layers: explosion, then domination.
+"""The first seven iterations of 100 batch normalized layers: explosion, then domination.
 
 Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
-appendix C.2 and figure A10 (a): largest eigenvalue of each layer's Fisher matrix.
+appendix C.2 and figure A10: largest eigenvalue of each layer's Fisher matrix.
 
     python -m examples.figures.conditioning_explosion --data-dir DATA
 
-Theirs: 256 units, MNIST; rate and batch are not told. Here: 128 units, batches of 1024 of the first
-10,000 images, rate 0.1, LeCun's initialization (seed 0); some two minutes.
+(a) 100 dense layers of 256 units on MNIST, batches of 1024 of the first 10,000 images; (b) a plain
+convolutional net of 110 layers on CIFAR-10, batches of 128, of which 32 images are looked at. Rates
+and batches are not told in the paper; here the rate is 0.1 and the start LeCun's (a) or He's (b),
+seed 0. Some ten minutes.
 """
 
 import dataclasses
@@ -22,21 +24,36 @@ from zoo.signals.linear import LinearSignals
 from zoo.signals.weights import of_kernels, spectral_norm
 
 MNIST = dataclasses.replace(zoo.preprocessing.USPS, size=(28, 28), resize=28)
-COUNT, BATCH, ITERATIONS, UNITS, DEPTH = 10_000, 1024, 7, 128, 100
+ITERATIONS = 7
 
 
 def main(argv: list[str] | None = None) -> None:
     options = common.parser(__doc__).parse_args(argv)
-    x, y = common.images("mnist", "train", options, MNIST, COUNT)
+    x, y = common.images("mnist", "train", options, MNIST, 10_000)
     keras.utils.set_random_seed(0)
-    depth, units = (12, 16) if options.quick else (DEPTH, UNITS)
+    depth, units = (12, 16) if options.quick else (100, 256)
     model = mlp(depth - 1, input_shape=(28, 28, 1), units=units, initializer="lecun_normal")
+    rows = _measure(model, x, y, batch=1024, look=1024)
+    budget = f"{len(x)} training images of MNIST, {depth} layers of {units} units, batch 1024"
+    _save(options, rows, "conditioning_explosion", "A10 (a)", budget)
+
+    x, y = common.images("cifar10", "train", options, zoo.preprocessing.CIFAR, 1024)
+    keras.utils.set_random_seed(0)
+    name, width = ("plainnet20", 4) if options.quick else ("plainnet110", 16)
+    model = zoo.create(name, num_classes=10, width=width)
+    rows = _measure(model, x, y, batch=128, look=32)
+    budget = f"{len(x)} training images of CIFAR-10, {name} of width {width}, batch 128"
+    _save(options, rows, "conditioning_explosion_conv", "A10 (b)", budget)
+
+
+def _measure(model, x, y, *, batch: int, look: int) -> list[dict]:
+    """One row for each layer and iteration; of each batch, `look` images are looked at."""
     model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
     signals, rows = LinearSignals(model), []
     for iteration in range(ITERATIONS + 1):
         if iteration:
-            common.train(model, x, y, steps=1, batch=min(BATCH, len(x)))
-        found = layer_conditioning(signals, [(x[:BATCH], y[:BATCH])], largest_only=True)
+            common.train(model, x, y, steps=1, batch=min(batch, len(x)))
+        found = layer_conditioning(signals, [(x[:look], y[:look])], largest_only=True)
         norms = of_kernels(model, spectral_norm)
         rows += [
             {
@@ -47,14 +64,15 @@ def main(argv: list[str] | None = None) -> None:
             }
             for i, name in enumerate(found, start=1)
         ]
-    _save(options, rows, depth, units, len(x))
+    return rows
 
 
 def _of(rows, key, iteration) -> np.ndarray:
     return np.array([r[key] for r in rows if r["iteration"] == iteration])
 
 
-def _save(options, rows, depth, units, count):
+def _save(options, rows, name, which, budget):
+    depth = max(row["layer"] for row in rows)
     figure, ((left, right),) = common.axes(2)
     for panel, key in ((left, "lambda_max"), (right, "weight")):
         for iteration in range(ITERATIONS + 1):
@@ -71,11 +89,11 @@ def _save(options, rows, depth, units, count):
     lower = slice(0, len(before) // 4)
     fall = np.median(after[lower] / before[lower])
     common.save(
-        "conditioning_explosion",
+        name,
         figure,
         rows,
         paper="Huang et al., “Layer-wise Conditioning Analysis in Exploring the Learning Dynamics "
-        "of DNNs”, figure A10 (a)",
+        f"of DNNs”, figure {which}",
         claim="At initialization gradients explode towards the lower layers; one step makes these "
         "layers' weights large, which makes their gradients small from then on.",
         verdict=f"lambda_max grows {growth:.3f}x per layer downward at iteration 0, "
@@ -83,8 +101,7 @@ def _save(options, rows, depth, units, count):
         f"from {weights[0]:.2g} to {weights[1]:.2g}, and lambda_max of the lowest quarter to "
         f"{fall:.1g} of what it was.",
         seen=growth > 1.02 and weights[1] > 10 * weights[0] and fall < 0.1,
-        budget=f"{count} training images of MNIST, {depth} layers of {units} units, batch "
-        f"{BATCH}, rate 0.1",
+        budget=f"{budget}, rate 0.1",
         command="python -m examples.figures.conditioning_explosion --data-dir DATA",
         to=options.to,
     )

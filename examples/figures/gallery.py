@@ -25,9 +25,8 @@ What counts as "seen" is this project's choice, and was not fixed beforehand eve
 first result, activations_maximum and activations_mean got wider criteria, crelu_coherence one
 relative to random filters, activations_dying logits and a lower rate, conditioning_training another
 initialization, percentage and bound, conditioning_curvature another initialization and estimator
-(the paper's absolute values are not met in either). The figures named
-conditioning_* were computed on PyTorch (KERAS_BACKEND=torch); other backends start from other
-weights.
+(the paper's absolute values are not met in either). Other backends than that of a command start
+from other weights.
 """
 
 

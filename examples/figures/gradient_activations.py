@@ -5,8 +5,8 @@ Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", figures 5 and 6.
     python -m examples.figures.gradient_activations
 
 The plain net of 20 dense layers of figure 1 with SELU, tanh and ReLU, and what the theory predicts
-from the last layer down. The paper does not say how often it repeats here; 128 times (two
-minutes) leave standard errors below 1 %.
+from the last layer down. The paper does not say how often it repeats here; 4096
+times, as in its figure 1, take ten minutes.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ GAINS = {"selu": 1.0, "tanh": 2.0, "relu": 2.0}
 
 def main(argv: list[str] | None = None) -> None:
     options = parser(__doc__)
-    options.add_argument("--repetitions", type=int, default=128)
+    options.add_argument("--repetitions", type=int, default=4096)
     given = options.parse_args(argv)
     repetitions = 4 if given.quick else given.repetitions
     cases = [(a, norm) for a in GAINS for norm in (True, False)]
