@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 backends=${ZOO_BACKENDS:-tensorflow jax}
 
 python3 -m venv .venv-test
-extras=test,train
+extras=test,train,keras-cv,keras-hub
 [[ $backends == *jax* ]] && extras+=,jax
 # The release is pinned: a later one may bring gigabytes of another build.
 [[ $backends == *torch* ]] && .venv-test/bin/pip install --quiet "torch==2.13.0"

@@ -26,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--new-version", action="store_true", help="replace an earlier version of the checkpoint"
     )
+    parser.add_argument("--tag", help="of the published name; by default the recipe's")
     arguments = parser.parse_args(argv)
 
     from zoo.errors import ZooError
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments.data_dir,
             dtype=arguments.dtype,
             new_version=arguments.new_version,
+            tag=arguments.tag,
         )
     except (ZooError, FileNotFoundError) as error:
         print(f"training.publish_checkpoint: {error}", file=sys.stderr)
@@ -46,9 +48,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def publish(
-    run: Path, to: Path, data_dir: str, *, dtype: str = "float16", new_version: bool = False
+    run: Path,
+    to: Path,
+    data_dir: str,
+    *,
+    dtype: str = "float16",
+    new_version: bool = False,
+    tag: str | None = None,
 ) -> Path:
     """Publishes `run/checkpoint` under `to` and returns its folder.
+
+    The name is that of the run's card, or "architecture.tag".
 
     Raises:
         ValueError: the run is not finished; a checkpoint of that name is there already and
@@ -64,6 +74,8 @@ def publish(
         raise ZooError(f"{run} is not a finished run: it has no metrics.json. Train it to the end.")
     model = load_checkpoint(run / "checkpoint")
     card = model.zoo_card
+    if tag is not None:
+        card = dataclasses.replace(card, name=f"{card.architecture}.{tag}")
     folder = to / card.name
     version = 1
     if (folder / "zoo.json").exists():

@@ -266,6 +266,9 @@ def test_run_to_published_checkpoint(toy_data, uninterrupted, tmp_path, monkeypa
         publish_checkpoint.publish(uninterrupted, tmp_path / "weights", "")
     publish_checkpoint.publish(uninterrupted, tmp_path / "weights", "", new_version=True)
     assert zoo.card(folder).version == 2
+    other = publish_checkpoint.publish(uninterrupted, tmp_path / "weights", "", tag="toy_short")
+    assert other.name == zoo.card(other).name == "maxnorm_mlp3.toy_short"
+    assert zoo.card(other).version == zoo.card(folder).version - 1
 
 
 def test_a_run_folder_of_other_settings_is_refused(uninterrupted, capsys, toy_data):
