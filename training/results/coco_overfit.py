@@ -3,16 +3,14 @@
 Reads the run folder of the recipe `coco_overfit`; writes coco_overfit.csv (its log), .md and .png.
 """
 
-import argparse
 import csv
 import sys
 from pathlib import Path
 
-from training.results.runs import Run, read_run
+from training.results.runs import Run, program, read_run
 from zoo.errors import ZooError
 
 NAME = "coco_overfit"
-RESULTS = Path(__file__).parents[2] / "results"
 FIGURES = ("AP", "AP50", "AP75")
 HEAD = """# Mask R-CNN learns eight photos by heart
 
@@ -24,18 +22,7 @@ were learned from. It says nothing about other photos. Written by
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.results.coco_overfit", description=__doc__
-    )
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--to", type=Path, default=RESULTS, help="folder of the results")
-    arguments = parser.parse_args(argv)
-    try:
-        write(arguments.run, arguments.to)
-    except ZooError as error:
-        print(f"training.results.coco_overfit: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return program(NAME, __doc__, write, argv, run="run folder")
 
 
 def write(folder: Path, to: Path) -> None:

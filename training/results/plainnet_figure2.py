@@ -6,18 +6,16 @@ net in table 2. Reads the finished runs RUNS/plainnet44_cifar10 and RUNS/plainne
 writes plainnet_figure2.csv, .md and .png.
 """
 
-import argparse
 import csv
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from training.results.runs import Run, read_run
+from training.results.runs import Run, program, read_run
 from zoo.errors import ZooError
 
 NAME = "plainnet_figure2"
-RESULTS = Path(__file__).parents[2] / "results"
 # run -> (label, published accuracy of table 2, published correlation of figure 2)
 METHODS = {
     "plainnet44_cifar10": ("orthonormality", "88.42", "about 6e-3"),
@@ -37,18 +35,7 @@ than the paper's 164 epochs where the table says so. Written by
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.results.plainnet_figure2", description=__doc__
-    )
-    parser.add_argument("runs", type=Path, help=f"folder that holds {' and '.join(METHODS)}")
-    parser.add_argument("--to", type=Path, default=RESULTS, help="folder of the results")
-    arguments = parser.parse_args(argv)
-    try:
-        write(arguments.runs, arguments.to)
-    except ZooError as error:
-        print(f"training.results.plainnet_figure2: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return program(NAME, __doc__, write, argv, runs=f"folder that holds {' and '.join(METHODS)}")
 
 
 def write(runs: Path, to: Path) -> None:

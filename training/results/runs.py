@@ -1,11 +1,16 @@
-"""Finished runs: what `training.train` left in a run folder."""
+"""Finished runs: what `training.train` left in a run folder, for the programs that read it."""
 
+import argparse
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+
+RESULTS = Path(__file__).parents[2] / "results"
 
 
 @dataclass(frozen=True)
@@ -71,3 +76,38 @@ def diverged(folder: Path) -> str | None:
     """Why the training in a folder was given up, or None where it was not."""
     path = folder / "diverged.json"
     return json.loads(path.read_text())["what"] if path.is_file() else None
+
+
+def program(
+    name: str,
+    doc: str,
+    write: Callable[..., list[str] | None],
+    argv: list[str] | None,
+    **places: str,
+) -> int:
+    """The command line of `training.results.NAME`: calls `write(*places, to)`.
+
+    Args:
+        name: of the module.
+        doc: its docstring.
+        write: writes the results and may name what is missing.
+        argv: arguments; None for those of the process.
+        places: positional argument -> help.
+
+    Returns:
+        Exit status: 0, 1 where something is missing, 2 after an error.
+    """
+    prog = f"training.results.{name}"
+    parser = argparse.ArgumentParser(prog=f"python -m {prog}", description=doc)
+    for place, what in places.items():
+        parser.add_argument(place, type=Path, help=what)
+    parser.add_argument("--to", type=Path, default=RESULTS, help="folder of the results")
+    given = vars(parser.parse_args(argv))
+    try:
+        missing = write(*(given[place] for place in places), given["to"])
+    except ZooError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+    if missing:
+        print(f"Missing: {', '.join(missing)}", file=sys.stderr)
+    return 1 if missing else 0
