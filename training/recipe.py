@@ -48,6 +48,8 @@ class Recipe:
         recalibrate: training images from which BatchNorm statistics are estimated anew before
             evaluation and publishing; 0 for none.
         recalibrate_batch: images per pass of that; all in one is exact.
+        signals_every: training steps between probes of `zoo.callbacks.SignalMonitor` on the first
+            batch of the training set; 0 for none. See `training.signals`.
         tag: of the checkpoint, "architecture.tag".
         multipliers: factors on the learning rate by variable path, see `zoo.optimizers.SGD`.
         preprocess: how images become model input.
@@ -82,6 +84,7 @@ class Recipe:
     validate_every: int = 1
     recalibrate: int = 10_000
     recalibrate_batch: int = 1000
+    signals_every: int = 0
     tag: str = ""
     multipliers: Mapping[str, float] = field(default_factory=dict)
     preprocess: Preprocess = None  # type: ignore[assignment]

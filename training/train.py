@@ -126,7 +126,7 @@ def train(
     import keras
 
     import zoo
-    from training import finish, loop, state
+    from training import finish, loop, signals, state
     from training.data import read
     from training.data.pipeline import Batches, Share, evaluation
     from training.trainer import build, prepare_layer
@@ -162,6 +162,8 @@ def train(
         )
         average.set_model(trainer)
         callbacks.append(average)
+    if recipe.signals_every:
+        callbacks.append(signals.monitor(recipe, run, train_set))
     position, metrics = state.restore_state(run, trainer, average.variables if average else [])
     if not engine.agree(position.epoch * 10**6 + position.step):
         raise zoo.errors.ZooError(

@@ -5,11 +5,8 @@ figures 2 to 4, 6 to 8 and A1.
 
     python -m examples.figures.activations_maxnorm --data-dir DATA [--runs RUNS]
 
-Their figures are of COIL-20 and USPS, these of the USPS training set. "Proposed" is the shipped
-checkpoint `maxnorm_mlp100.usps`, "BN" the finished run `maxnorm_table2_usps/bn` in RUNS, "naive"
-the run `maxnorm`, 300 epochs each. The latter has max-norm 3, but no unit comes near that norm (the
-script checks it), so it is the naive net. What is missing in RUNS is trained here for 2 epochs
-(seed 0; half a minute each). The shipped `maxnorm_plainnet50.cifar10` goes with them.
+Their figures are of COIL-20 and USPS, these of the USPS training set. `maxnorm_nets` tells where
+the nets come from. The shipped `maxnorm_plainnet50.cifar10` goes with them.
 """
 
 from pathlib import Path
@@ -18,7 +15,7 @@ import keras
 import numpy as np
 
 import zoo
-from examples.figures import common
+from examples.figures import common, maxnorm_nets
 from zoo.signals.activations import activation_statistics
 from zoo.signals.probe import Probe
 from zoo.signals.taps import Tap, raw
@@ -28,10 +25,6 @@ PAPER = (
     "Connections”, "
 )
 COMMAND = "python -m examples.figures.activations_maxnorm --data-dir DATA --runs RUNS"
-EPOCHS, BATCH = 2, 128
-# Net -> its run, its normalization, a rate that it bears.
-ROWS = {"naive": ("maxnorm", "none", 1e-4), "BN": ("bn", "batchnorm", 0.01)}
-MLPS = (*ROWS, "proposed")
 CONV = "proposed, 50 convolutions"
 
 
@@ -40,15 +33,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of finished runs")
     options = parser.parse_args(argv)
     keras.utils.set_random_seed(0)
-    depth = 10 if options.quick else 100
     x, y = common.images("usps", "train", options, zoo.preprocessing.USPS)
-    nets, short = _nets(options, depth, x, y)
+    depth, nets, short = maxnorm_nets.nets(options, x, y)
 
     found = {name: _statistics(model, x) for name, model in nets.items()}
     if not options.quick:
         model = zoo.load("maxnorm_plainnet50.cifar10")
         found[CONV] = _statistics(model, common.images("cifar10", "test", options, model, 500)[0])
-    trained = ", ".join(f"{name} {EPOCHS if name in short else 300}" for name in MLPS)
+    trained = ", ".join(
+        f"{name} {maxnorm_nets.EPOCHS if name in short else 300}" for name in maxnorm_nets.NAMES
+    )
     budget = f"{len(x)} training images of USPS; epochs of training: {trained}; theirs 300"
     if options.quick:
         budget = f"{depth} layers and {len(x)} random images"
@@ -56,43 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     _mean(found, about)
     _maximum(found, about)
     _above(found, about)
-    _responses({name: _raw(nets[name], x, depth) for name in MLPS}, about)
-
-
-def _nets(options, depth, x, y) -> tuple[dict[str, keras.Model], list[str]]:
-    """The three nets, and the names of those that were trained here."""
-    nets, short = {}, []
-    for name, (row, norm, rate) in ROWS.items():
-        folder = options.runs / "maxnorm_table2_usps" / row / "checkpoint"
-        if folder.is_dir() and not options.quick:
-            nets[name] = zoo.load(str(folder))
-        else:
-            print(f"{name} is trained shortly, in place of {folder}")
-            nets[name] = _trained(options, depth, x, y, norm, rate)
-            short.append(name)
-    largest = max(_unit_norm(layer) for layer in nets["naive"].layers if hasattr(layer, "kernel"))
-    if largest > 2.9:
-        raise SystemExit(f"Max-norm 3 acts in the naive net: a unit has the norm {largest:.3g}.")
-    if options.quick:
-        nets["proposed"] = zoo.create(f"maxnorm_mlp{depth}")
-    else:
-        nets["proposed"] = zoo.load("maxnorm_mlp100.usps")
-    return nets, short
-
-
-def _unit_norm(layer) -> float:
-    kernel = keras.ops.convert_to_numpy(layer.kernel)
-    return float(np.linalg.norm(kernel, axis=0).max())
-
-
-def _trained(options, depth, x, y, norm, rate):
-    model = zoo.create(f"maxnorm_mlp{depth}", nonlinearity="relu", max_norm=None, norm=norm)
-    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "sparse_categorical_crossentropy")
-    for _ in range(1 if options.quick else EPOCHS):
-        common.train(model, x, y, steps=-(-len(x) // BATCH), batch=BATCH)
-    if norm == "batchnorm":
-        zoo.callbacks.recalibrate_batch_norm(model, x)
-    return model
+    _responses({name: _raw(nets[name], x, depth) for name in maxnorm_nets.NAMES}, about)
 
 
 def _statistics(model, x) -> list[dict[str, float]]:
@@ -141,7 +99,7 @@ def _maximum(found, about):
         rows += [{"net": name, "layer": i, "max": v} for i, v in enumerate(values, start=1)]
     left.set(xlabel="layer", ylabel="max |activation|", yscale="log")
     left.legend(fontsize=8)
-    naive, bn, proposed = (largest[name] for name in MLPS)
+    naive, bn, proposed = (largest[name] for name in maxnorm_nets.NAMES)
     common.save(
         "activations_maximum",
         figure,

@@ -5,8 +5,8 @@ section VI.A and figure 5.
 
     python -m examples.figures.conditioning_weights --data-dir DATA [--runs RUNS]
 
-The nets are those of `activations_maxnorm`, which tells how they were trained, on USPS. Initial
-weights are shown, too, for condition numbers of square random matrices are large by themselves.
+The nets are those of `maxnorm_nets`, which tells how they were trained, on USPS. Initial weights
+are shown, too, for condition numbers of square random matrices are large by themselves.
 """
 
 from pathlib import Path
@@ -15,8 +15,7 @@ import keras
 import numpy as np
 
 import zoo
-from examples.figures import common
-from examples.figures.activations_maxnorm import EPOCHS, _nets
+from examples.figures import common, maxnorm_nets
 from zoo.signals.weights import condition_number, of_kernels
 
 
@@ -25,9 +24,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of finished runs")
     options = parser.parse_args(argv)
     keras.utils.set_random_seed(0)
-    depth = 10 if options.quick else 100
     x, y = common.images("usps", "train", options, zoo.preprocessing.USPS)
-    nets, short = _nets(options, depth, x, y)
+    depth, nets, short = maxnorm_nets.nets(options, x, y)
     nets["initial"] = zoo.create(f"maxnorm_mlp{depth}")
     rows = []
     for name, model in nets.items():
@@ -54,7 +52,8 @@ def main(argv: list[str] | None = None) -> None:
         + ", ".join(f"{name} {medians[name]:.2g} (largest {largest[name]:.1g})" for name in nets)
         + ".",
         seen=medians["BN"] > 3 * max(medians["naive"], medians["proposed"]),
-        budget=f"USPS, {' and '.join(short)} trained for {1 if options.quick else EPOCHS} epochs, "
+        budget=f"USPS, {' and '.join(short)} trained for "
+        f"{1 if options.quick else maxnorm_nets.EPOCHS} epochs, "
         "the others for 300, as in the paper",
         command="python -m examples.figures.conditioning_weights --data-dir DATA --runs RUNS",
         to=options.to,

@@ -134,10 +134,30 @@ def test_resume_gives_the_file_of_a_training_in_one_piece(tmp_path):
 
     monitor = SignalMonitor(X, Y, every=1, folder=broken)
     fit(linear_net(), monitor, after=[Restore()])
-    assert list(monitor.history) == [5, 6, 7, 8]
+    assert list(monitor.history) == list(range(9))
     assert rows_of(broken) == [
         (step, key, pytest.approx(value, rel=1e-5)) for step, key, value in rows_of(whole)
     ]
+
+
+def test_resume_within_accumulated_gradients():
+    net = linear_net()
+    net.compile(keras.optimizers.SGD(RATE, gradient_accumulation_steps=2), "mse")
+    fit(net, SignalMonitor(X, Y, every=1), steps_per_epoch=3)
+    monitor = SignalMonitor(X, Y, every=1)
+    fit(net, monitor, steps_per_epoch=3)
+    assert list(monitor.history) == [4, 5, 6]
+
+
+def test_an_epoch_without_a_probe_is_logged_with_the_last_one_of_the_file(tmp_path):
+    net = linear_net()
+    fit(net, SignalMonitor(X, Y, every=3, folder=tmp_path), steps_per_epoch=3)
+    monitor = SignalMonitor(X, Y, ["gradient/norm", "weight/norm"], every=3, folder=tmp_path)
+    history = fit(net, monitor, steps_per_epoch=1).history
+    norms = [value for step, key, value in rows_of(tmp_path) if key[:9] == "gradient/" and step]
+    assert history["gradient/norm/min"] == [min(norms)]
+    assert history["gradient/norm/max"] == [max(norms)]
+    assert "weight/norm/max" not in history
 
 
 def test_a_training_from_the_start_begins_a_new_file(tmp_path):
@@ -195,6 +215,15 @@ def test_the_period_is_stretched_to_the_budget(monkeypatch, capsys):
         "SignalMonitor: a probe takes 2 s, 100.00% of the time of 2 training steps; to stay below "
         "26.00%, probes come every 8 steps from now on.\n"
     )
+
+
+def test_without_a_budget_the_period_stays(monkeypatch, capsys):
+    clock = Clock(monkeypatch)
+    monitor = SignalMonitor(X, Y, every=2, budget=None)
+    clocked(monitor, clock, epochs=2)
+    assert list(monitor.history) == [0, 2, 4, 6, 8]
+    told = capsys.readouterr().err
+    assert told == "SignalMonitor: a probe takes 2 s, 100.00% of the time of 2 training steps.\n"
 
 
 def test_a_cheap_probe_is_told_and_not_stretched(monkeypatch, capsys):

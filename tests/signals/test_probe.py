@@ -4,11 +4,9 @@ import keras
 import numpy as np
 import pytest
 from helpers import array
-from keras import layers, ops
+from keras import layers
 
-from zoo.errors import UnknownNameError, ZooError
-from zoo.layers.repeat import LEAST
-from zoo.models.residual_block import ResidualStage
+from zoo.errors import ZooError
 from zoo.signals import Probe, Tap, gradient_norm, mean_square, raw
 
 RNG = np.random.default_rng(0)
@@ -117,72 +115,6 @@ def test_the_compiled_loss_and_cross_entropy_are_the_defaults():
     np.testing.assert_allclose(found, p @ kernel.T / 5, rtol=1e-4, atol=1e-6)
 
 
-def test_a_layer_used_again_is_another_place_but_one_kernel():
-    dense = layers.Dense(4, use_bias=False, name="twice")
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, dense(dense(inputs)))
-    w = RNG.standard_normal((4, 4)).astype("float32")
-    model.set_weights([w])
-    y = np.zeros((5, 4), "float32")
-    signals = Probe(model, EVERYTHING, loss="mse")(X, y)
-    assert list(signals["input"]) == list(signals["input_gradient"]) == ["twice", "twice#2"]
-    assert list(signals["weight"]) == ["twice"]
-    error = 2 * (X @ w @ w) / 20
-    np.testing.assert_allclose(signals["input"]["twice#2"], X @ w, rtol=1e-5)
-    np.testing.assert_allclose(signals["input_gradient"]["twice"], error @ w.T @ w.T, rtol=1e-4)
-    gradient = X.T @ (error @ w.T) + (X @ w).T @ error
-    np.testing.assert_allclose(signals["weight_raw"]["twice"], gradient, rtol=1e-4, atol=1e-5)
-
-
-def test_integers_have_no_gradient_but_embeddings_do():
-    model = keras.Sequential(
-        [
-            keras.Input((3,), dtype="int32"),
-            layers.Embedding(7, 4, name="words"),
-            layers.Flatten(),
-            layers.Dense(2, name="head"),
-        ]
-    )
-    words = np.array([[1, 2, 2], [3, 4, 5]], "int32")
-    taps = {"error": Tap("input_gradient", mean_square), "x": Tap("input", raw)}
-    taps["weight"] = Tap("weight_gradient", lambda kernel, gradient: ops.sum(abs(gradient), 1))
-    signals = Probe(model, taps)(words, np.array([0, 1]))
-    assert list(signals["error"]) == ["head"]
-    np.testing.assert_array_equal(signals["x"]["words"], words)
-    rows = signals["weight"]["words"]
-    assert (rows[[1, 2, 3, 4, 5]] > 0).all()
-    assert (rows[[0, 6]] == 0).all()
-
-
-@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU, layers.SimpleRNN])
-def test_a_recurrent_layer_counts_as_one(layer):
-    model = keras.Sequential(
-        [keras.Input((3, 4)), layer(2, name="rnn"), layers.Dense(2, name="dense")]
-    )
-    signals = Probe(model, EVERYTHING)(np.ones((2, 3, 4), "float32"), np.array([0, 1]))
-    assert list(signals["input_gradient"]) == ["rnn", "dense"]
-    assert signals["input"]["rnn"].shape == (2, 3, 4)
-    kernels = list(signals["weight"])
-    assert [name.split("/")[0] for name in kernels] == ["rnn", "rnn", "dense"]
-    assert [name.split("/")[-1] for name in kernels[:2]] == ["kernel", "recurrent_kernel"]
-    assert all(signals["weight"][name] > 0 for name in kernels)
-
-
-def test_layers_within_wrappers_count_as_one():
-    model = keras.Sequential(
-        [
-            keras.Input((3, 4)),
-            layers.TimeDistributed(layers.Dense(2, name="dense"), name="times"),
-            layers.Bidirectional(layers.GRU(2), name="both"),
-            layers.Dense(2, name="head"),
-        ]
-    )
-    signals = Probe(model, EVERYTHING)(np.ones((2, 3, 4), "float32"), np.array([0, 1]))
-    assert list(signals["input"]) == ["times", "both", "head"]
-    assert len(signals["weight"]) == 1 + 4 + 1
-    assert all(norm > 0 for norm in signals["weight"].values())
-
-
 def state(model):
     return [array(v) for v in [*model.variables, *model.optimizer.variables]]
 
@@ -274,86 +206,3 @@ def test_half_precision():
         for found, value in zip(signals[name].values(), values, strict=True):
             assert found.dtype == "float32"
             np.testing.assert_allclose(found, value, atol=0.03 * np.abs(value).max())
-
-
-def test_stages_that_loop_over_their_blocks_are_read_block_by_block():
-    blocks = 4 if LEAST[0] == np.inf else LEAST[0]
-    model = keras.Sequential(
-        [
-            keras.Input((2, 2, 2)),
-            ResidualStage(2, blocks + 1, name="stage"),
-            layers.Flatten(),
-            layers.Dense(2),
-        ]
-    )
-    x = RNG.standard_normal((4, 2, 2, 2)).astype("float32")
-    taps = {"x": Tap("input", mean_square), "q": Tap("input_gradient", mean_square)}
-    signals = Probe(model, taps)(x, np.array([0, 1, 0, 1]))
-    assert len(signals["x"]) == len(signals["q"]) == 2 * (blocks + 1) + 1
-    # The first convolution of each block reads what the block does.
-    inner = [f"stage/block{i}/conv1" for i in (1, blocks + 1)]
-    assert all(signals["q"][name] > 0 for name in inner)
-    assert signals["x"][inner[0]] == pytest.approx(np.mean(x**2), rel=1e-5)
-
-
-def test_an_application_of_keras():
-    net = keras.applications.MobileNet(input_shape=(32, 32, 3), alpha=0.25, weights=None)
-    x = layers.GlobalAveragePooling2D()(net.get_layer("conv_pw_2_relu").output)
-    model = keras.Model(net.input, layers.Dense(3, name="head")(x))
-    x = RNG.standard_normal((2, 32, 32, 3)).astype("float32")
-    taps = {
-        "weight": Tap("weight_gradient", gradient_norm),
-        "q": Tap("output_gradient", mean_square),
-    }
-    signals = Probe(model, taps)(x, np.array([0, 2]))
-    wanted = ["conv1", "conv_dw_1", "conv_pw_1", "conv_dw_2", "conv_pw_2", "head"]
-    assert list(signals["weight"]) == list(signals["q"]) == wanted
-    assert all(v > 0 for found in signals.values() for v in found.values())
-
-
-def test_inputs_by_name_and_several_inputs():
-    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
-    joined = layers.Add(name="joined")([layers.Dense(2, name="left")(a), b[:, :2]])
-    model = keras.Model({"a": a, "b": b}, joined)
-    given = {"a": X, "b": X}
-    x = Probe(model, {"x": Tap("input", raw)})(given)["x"]
-    np.testing.assert_array_equal(x["left"], X)
-    output = Probe(model, {"y": Tap("output", raw)}, layers=["joined"])(given)["y"]["joined"]
-    np.testing.assert_allclose(output, array(model(given)), rtol=1e-5, atol=1e-6)
-    refused = Probe(model, {"x": Tap("input", raw)}, layers=["joined"])
-    with pytest.raises(ZooError, match="input of layer joined is no single tensor, but a list"):
-        refused(given)
-
-
-def test_several_outputs_are_refused():
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(2)(inputs)])
-    with pytest.raises(ZooError, match=r"gives several outputs.*keras.Model\(model.inputs"):
-        Probe(model, {"q": Tap("input_gradient", mean_square)}, loss="mse")(X, Y)
-    forward = Probe(model, {"x": Tap("input", mean_square)})(X)["x"]
-    assert len(forward) == 2
-
-
-def test_batches_that_cannot_be_read():
-    probe = Probe(linear_net("functional"), EVERYTHING, loss="mse")
-    bad = X.copy()
-    bad[3, 1] = np.nan
-    with pytest.raises(ZooError, match="inputs are not finite: example 3"):
-        probe(bad, Y)
-    with pytest.raises(ZooError, match="targets are not finite: example 1"):
-        probe(X, np.where(np.arange(5)[:, None] == 1, np.inf, Y))
-    with pytest.raises(ZooError, match=r"at least one example. Received none"):
-        probe(X[:0], Y[:0])
-    with pytest.raises(ZooError, match="Gradients need targets"):
-        probe(X)
-
-
-def test_arguments_that_cannot_be():
-    model = linear_net("functional")
-    with pytest.raises(UnknownNameError, match=r"Unknown layer of functional.*'dens'"):
-        Probe(model, {}, layers=["dens"])
-    with pytest.raises(ZooError, match=r"loss must be a name or a function.*Received: 3"):
-        Probe(model, EVERYTHING, loss=3)
-    unbuilt = keras.Sequential([layers.Dense(2)], name="unbuilt")
-    with pytest.raises(ZooError, match="unbuilt is not built"):
-        Probe(unbuilt, EVERYTHING)

@@ -33,6 +33,7 @@ def test_layers_by_name_by_path_and_themselves():
     found = layers_of(net, ["head", first.path, relu])
     assert list(found) == [net.get_layer("head"), first, relu]
     assert list(found)[2] is relu
+    assert list(layers_of(net, ["head", "head"]).values()) == ["head"]
 
 
 def test_layers_of_one_name_are_told_apart():

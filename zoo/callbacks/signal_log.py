@@ -21,10 +21,13 @@ class SignalFile:
     def __init__(self, folder: Path):
         self.path = folder / "signals.csv"
 
-    def begin(self, step: int) -> None:
+    def begin(self, step: int) -> dict[int, dict[str, float]]:
         """Goes on after `step`: later rows are dropped, and what a crash has left in pieces.
 
         A training that begins at step 0 begins a new file.
+
+        Returns:
+            step -> {key: value} of the rows that stay.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = []
@@ -35,6 +38,10 @@ class SignalFile:
         with new.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([HEADER, *rows])
         os.replace(new, self.path)
+        history: dict[int, dict[str, float]] = {}
+        for at, key, value in rows:
+            history.setdefault(int(at), {})[key] = float(value)
+        return history
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Appends the rows of one step."""

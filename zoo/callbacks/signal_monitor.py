@@ -58,8 +58,9 @@ class SignalMonitor(keras.callbacks.Callback):
     printed. Where probes take more than `budget` of the time of the training steps, the period is
     stretched to the multiple of `every` that keeps the share below, and this is printed, once.
 
-    The batch is the same on all devices and in all processes, and so are the values, which are not
-    averaged over anything; process 0 writes them. Files that cannot be written stop no training.
+    Of several devices, one probes the whole batch, in each process; the weights are the same on
+    all, and so are the values. Process 0 writes them. Files that cannot be written stop no
+    training.
 
     Source: the papers' curves over training steps: Xie et al., "All You Need is Beyond a Good
         Init", figure 4; Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning
@@ -74,10 +75,11 @@ class SignalMonitor(keras.callbacks.Callback):
         layers: names, paths or layers; None for all that own a kernel.
         folder: for `signals.csv`; None to keep the values in `history` alone.
         tensorboard: whether to write event files to `folder`, too.
-        budget: the greatest share of the training steps' time, within (0, 1].
+        budget: the greatest share of the training steps' time, within (0, 1]; None for any, so
+            that a resumed training probes at the same steps, whatever the machine.
 
     Attributes:
-        history: step -> {key: value}.
+        history: step -> {key: value}; of a resumed training, with what the file holds.
         period: steps between two probes now, `every` or a multiple of it.
 
     Raises:
@@ -102,20 +104,22 @@ class SignalMonitor(keras.callbacks.Callback):
         layers: Sequence[str | keras.Layer] | None = None,
         folder: str | os.PathLike | None = None,
         tensorboard: bool = False,
-        budget: float = 0.05,
+        budget: float | None = 0.05,
     ):
         super().__init__()
         if isinstance(every, bool) or int(every) != every or every < 1:
             raise ZooError(f"every must be an integer >= 1. Received: every={every!r}")
-        if not 0 < budget <= 1:
-            raise ZooError(f"budget must be a share within (0, 1]. Received: budget={budget!r}")
+        if budget is not None and not 0 < budget <= 1:
+            raise ZooError(
+                f"budget must be a share within (0, 1], or None. Received: budget={budget!r}"
+            )
         if tensorboard and folder is None:
             raise ZooError("tensorboard=True needs a folder. Received: folder=None")
         self.inputs, self.targets, self.layers = inputs, targets, layers
         self.taps = _taps(signals)
         self.every = self.period = int(every)
         self.folder = None if folder is None else Path(folder)
-        self.tensorboard, self.budget = tensorboard, float(budget)
+        self.tensorboard, self.budget = tensorboard, budget
         self.history: dict[int, dict[str, float]] = {}
         self._clock = time.perf_counter
         self._probe: Probe | None = None
@@ -156,8 +160,9 @@ class SignalMonitor(keras.callbacks.Callback):
         last = self.history[max(self.history)]
         for signal in self.taps:
             found = [value for key, value in last.items() if key.startswith(f"{signal}/")]
-            logs[f"{signal}/min"] = float(np.min(found))
-            logs[f"{signal}/max"] = float(np.max(found))
+            if found:  # the file of a resumed training may hold others
+                logs[f"{signal}/min"] = float(np.min(found))
+                logs[f"{signal}/max"] = float(np.max(found))
 
     def on_train_end(self, logs=None):
         if self._begun and self._events:
@@ -176,7 +181,7 @@ class SignalMonitor(keras.callbacks.Callback):
         self._file = SignalFile(self.folder) if writes else None
         self._events = EventFile(self.folder) if writes and self.tensorboard else None
         if again and self._file:
-            self._file.begin(self.step)
+            self.history = self._file.begin(self.step)
         if self.step == 0:
             self._measure()
         self._begun = True
@@ -228,11 +233,11 @@ class _Costs:
             return 0.0
         return self.of_probes / self.probes / (self.of_steps / self.steps * every)
 
-    def stretch(self, every: int, budget: float) -> int:
+    def stretch(self, every: int, budget: float | None) -> int:
         """By which integer `every` is to be multiplied."""
-        return max(1, math.ceil(round(self.share(every) / budget, 6)))
+        return max(1, math.ceil(round(self.share(every) / budget, 6))) if budget else 1
 
-    def news(self, every: int, period: int, budget: float) -> str:
+    def news(self, every: int, period: int, budget: float | None) -> str:
         """The cost once it is known, and once that the period is stretched; else nothing."""
         share = self.share(every)
         stage = (share > 0) + (period > every)
@@ -280,9 +285,8 @@ def _iterations(model: keras.Model) -> int:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None:
         return 0
-    # Accumulated gradients: one iteration is several training steps.
-    steps = optimizer.gradient_accumulation_steps or 1
-    return int(ops.convert_to_numpy(optimizer.iterations)) * steps
+    # Of accumulated gradients, `iterations` are several training steps each.
+    return int(ops.convert_to_numpy(optimizer._iterations))
 
 
 def _tell(text: str) -> None:

@@ -11,7 +11,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.layers import CReLU, NormPropActivation
 from zoo.signals.probe import Probe, Signals
-from zoo.signals.taps import Tap, _descend, layers_of
+from zoo.signals.taps import Tap, descendants, layers_of
 
 THRESHOLDS = (0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 50.0)
 
@@ -135,7 +135,7 @@ def activation_layers(model: keras.Model) -> list[keras.Layer]:
     Raises:
         ZooError: there are none.
     """
-    found = [layer for layer in _descend(model) if _is_activation(layer)]
+    found = [layer for layer in descendants(model) if _is_activation(layer)]
     if not found:
         raise ZooError(f"{model.name} has no layer of a nonlinearity: name the layers to look at.")
     return found

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.signals.taps import _descend, layers_of
+from zoo.signals.taps import descendants, layers_of
 
 
 def running_deviations(model: keras.Model) -> dict[str, float]:
@@ -30,7 +30,7 @@ def running_deviations(model: keras.Model) -> dict[str, float]:
 
     >>> growth_per_layer(running_deviations(zoo.load("plainnet44")))
     """
-    norms = [v for v in _descend(model) if isinstance(v, keras.layers.BatchNormalization)]
+    norms = [v for v in descendants(model) if isinstance(v, keras.layers.BatchNormalization)]
     if not norms:
         raise ZooError(f"{model.name} has no BatchNormalization.")
     deviations = {}

@@ -10,6 +10,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.signals.covariance import Covariance
 from zoo.signals.linear import LinearSignals
+from zoo.signals.probe import ends_in_softmax
 from zoo.signals.spectrum import Spectrum
 from zoo.signals.taps import kernels_of
 
@@ -94,7 +95,7 @@ def fisher(
     >>> curvature = fisher(zoo.create("mlp8_24", input_shape=(12, 12, 1)), images)
     >>> curvature.spectrum("hidden3_dense").kappa(50)
     """
-    logits = not _ends_in_softmax(model)
+    logits = not ends_in_softmax(model)
     probabilities = _probabilities(model, inputs, training, logits)
     signals, sizes = _dense_signals(model, layers, _logit_errors(logits), training, limit)
     moment = Covariance(sum(sizes.values()))
@@ -194,11 +195,6 @@ def _logit_errors(logits):
         return ops.sum(errors * outputs, axis=-1)
 
     return loss
-
-
-def _ends_in_softmax(model) -> bool:
-    # The same rule as that of `Probe` for models without a loss.
-    return getattr(getattr(model.layers[-1], "activation", None), "__name__", "") == "softmax"
 
 
 def _probabilities(model, inputs, training, logits) -> np.ndarray:

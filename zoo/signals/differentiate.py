@@ -11,7 +11,22 @@ in the order in which they were asked for. Nothing is differentiated where there
 differentiate by.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
+
+
+def value_here(variable: keras.Variable):
+    """The value of a variable; on one device, where several hold the same."""
+    value, backend = variable.value, keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # A distributed variable cannot be watched; this is the first replica's.
+        return tf.convert_to_tensor(value)
+    if backend == "jax" and len(value.sharding.device_set) > 1 and value.is_fully_replicated:
+        return value.addressable_data(0)
+    return value
 
 
 def _tensorflow(forward, finish):
@@ -44,7 +59,16 @@ def _tensorflow(forward, finish):
 
     # TensorFlow would warn of every fifth probe: it takes them for one function traced too often.
     run._omit_frequent_tracing_warning = True
-    return lambda *arguments: (*run(*arguments), list(keys))
+
+    def call(*arguments):
+        if not tf.distribute.has_strategy():
+            return *run(*arguments), list(keys)
+        # Within the scope of a strategy, Keras divides losses by the number of replicas. Threads
+        # do not inherit it.
+        with ThreadPoolExecutor(1) as thread:
+            return *thread.submit(run, *arguments).result(), list(keys)
+
+    return call
 
 
 def _jax(forward, finish):

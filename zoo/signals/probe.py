@@ -8,8 +8,8 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.repeat import one_by_one
-from zoo.signals.differentiate import differentiate
-from zoo.signals.taps import Recorder, Tap, kernels_of, layers_of
+from zoo.signals.differentiate import differentiate, value_here
+from zoo.signals.taps import Recorder, Tap, layers_of, named_kernels
 
 Signals = dict[str, dict[str, np.ndarray]]
 
@@ -26,6 +26,9 @@ class Probe:
     regularizers add are left out. A layer that is used n times in the graph is read n times, as
     "name", "name#2", …. The error of integers (what goes into an Embedding) is left out.
 
+    Where a distribution keeps all variables on each of several devices, the pass runs on one of
+    them, in every process that calls.
+
     Args:
         model: built.
         taps: signal name -> `Tap`.
@@ -40,7 +43,7 @@ class Probe:
 
     Returns (of a call):
         signal -> layer -> array, layers in the order of the forward pass; kernels of
-        "weight_gradient" in the order of the model.
+        "weight_gradient" in the order of the model, "layer/variable" where a layer owns several.
 
     Raises:
         UnknownNameError: the model has no such layer.
@@ -77,9 +80,9 @@ class Probe:
         _check("inputs", inputs)
         _check("targets", targets)
         x, y = _tensors(inputs), _tensors(targets)
-        trainable = [v.value for v in self.model.trainable_variables]
-        states = [v.value for v in self.model.non_trainable_variables]
-        weights = [v.value for v in self._kernels.values()]
+        trainable = [value_here(v) for v in self.model.trainable_variables]
+        states = [value_here(v) for v in self.model.non_trainable_variables]
+        weights = [value_here(v) for v in self._kernels.values()]
         values, done, errors, tokens = self._run(weights, trainable, states, x, y)
         signals: Signals = {name: {} for name in self.taps}
         of_weights = [
@@ -100,12 +103,7 @@ class Probe:
     def _find_kernels(self) -> dict[str, keras.Variable]:
         if not any(tap.where == "weight_gradient" for tap in self.taps.values()):
             return {}
-        kernels = {}
-        for layer, name in self.layers.items():
-            own = [v for v in kernels_of(layer) if v.trainable]
-            for variable in own:
-                within = variable.path.removeprefix(f"{layer.path}/")
-                kernels[name if len(own) == 1 else f"{name}/{within}"] = variable
+        kernels = {name: v for name, v in named_kernels(self.layers).items() if v.trainable}
         if not kernels:
             raise ZooError(f"{self.model.name} has no trainable kernel in the layers looked at.")
         return kernels
@@ -146,11 +144,15 @@ class Probe:
 def _loss_of(model: keras.Model, loss) -> Callable:
     loss = getattr(model, "loss", None) if loss is None else loss
     if loss is None:
-        activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=activation != "softmax")
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=not ends_in_softmax(model))
     if not isinstance(loss, str) and not callable(loss):
         raise ZooError(f"loss must be a name or a function (targets, outputs). Received: {loss!r}")
     return keras.losses.get(loss)
+
+
+def ends_in_softmax(model: keras.Model) -> bool:
+    """Whether a model gives probabilities, as far as its last layer tells."""
+    return getattr(getattr(model.layers[-1], "activation", None), "__name__", "") == "softmax"
 
 
 def _check(what: str, values) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -105,7 +105,7 @@ def layers_of(
         raise ZooError(
             f"{model.name} is not built, so its layers are not known. Call it on a batch first."
         )
-    found = list(_descend(model))
+    found = list(descendants(model))
     if wanted is None:
         chosen = [layer for layer in found if kernels_of(layer)]
         if not chosen:
@@ -123,28 +123,52 @@ def layers_of(
                 names = [k for k in by_name if isinstance(k, str)]
                 raise UnknownNameError(f"layer of {model.name}", name, names)
             chosen.append(layer)
-    names: dict[keras.Layer, str] = {}
-    for layer in chosen:
-        # Layers of a subclassed model share names easily.
-        taken = set(names.values())
-        name = base = _path(model, layer)
-        number = 2
-        while name in taken:
-            name, number = f"{base}_{number}", number + 1
-        names[layer] = name
-    return names
+    # Layers of a subclassed model share names easily.
+    taken: set[str] = set()
+    return {layer: _unique(_path(model, layer), taken) for layer in dict.fromkeys(chosen)}
+
+
+def named_kernels(layers: Mapping[keras.Layer, str]) -> dict[str, keras.Variable]:
+    """The kernels of layers, trainable or frozen, and the names they are reported under.
+
+    Args:
+        layers: layer -> name, of `layers_of`.
+
+    Returns:
+        name of the layer -> its kernel; "layer/variable" where a layer owns several kernels.
+    """
+    kernels: dict[str, keras.Variable] = {}
+    taken: set[str] = set()
+    for layer, name in layers.items():
+        own = kernels_of(layer)
+        for kernel in own:
+            within = kernel.path.removeprefix(f"{layer.path}/")
+            kernels[_unique(name if len(own) == 1 else f"{name}/{within}", taken)] = kernel
+    return kernels
+
+
+def descendants(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """The layers within a layer or model, at any depth, each ahead of those within it.
+
+    What is within recurrent layers, `Bidirectional` and `TimeDistributed` is left out.
+    """
+    for child in layer._layers:
+        yield child
+        if not isinstance(child, _CLOSED):
+            yield from descendants(child)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    taken.add(found)
+    return found
 
 
 def _path(model: keras.Model, layer: keras.Layer) -> str:
     # Keras numbers unnamed models: without that name, reports of one net read the same.
     return (layer.path or layer.name).removeprefix(f"{model.name}/")
-
-
-def _descend(layer: keras.Layer) -> Iterator[keras.Layer]:
-    for child in layer._layers:
-        yield child
-        if not isinstance(child, _CLOSED):
-            yield from _descend(child)
 
 
 class Recorder:

@@ -10,7 +10,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.signals.probe import Probe
 from zoo.signals.spectrum import largest_eigenvalue
-from zoo.signals.taps import Tap, kernels_of, layers_of
+from zoo.signals.taps import Tap, layers_of, named_kernels
 
 
 def matrix(kernel) -> np.ndarray:
@@ -90,7 +90,8 @@ def of_kernels(
         layers: names, paths or layers; None for all that own a kernel.
 
     Returns:
-        layer -> what the function gives; "layer/variable" where a layer owns several kernels.
+        layer -> what the function gives; "layer/variable" where a layer owns several kernels. The
+        names are those of `Probe`'s weight gradients.
 
     Raises:
         UnknownNameError: the model has no such layer.
@@ -100,15 +101,10 @@ def of_kernels(
 
     >>> of_kernels(zoo.load("maxnorm_mlp100.usps"), condition_number)["hidden50_dense"]
     """
-    found = {}
-    for layer, name in layers_of(model, layers).items():
-        own = kernels_of(layer)
-        for variable in own:
-            within = variable.path.removeprefix(f"{layer.path}/")
-            found[name if len(own) == 1 else f"{name}/{within}"] = function(variable)
-    if not found:
+    kernels = named_kernels(layers_of(model, layers))
+    if not kernels:
         raise ZooError(f"{model.name} has no kernel in the layers looked at.")
-    return found
+    return {name: function(kernel) for name, kernel in kernels.items()}
 
 
 def weight_domination(

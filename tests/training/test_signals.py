@@ -1,0 +1,125 @@
+"""Signals of a training by `signals_every`: after a kill, on two devices, in two processes."""
+
+import csv
+import dataclasses
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import toy
+from helpers import array
+from test_strategies import changed, pair
+from test_train import finish, output_of, start
+
+from training import train
+from training.signals import monitor
+from training.strategies import Engine
+from training.trainer import prepare_layer
+from zoo.errors import ZooError
+
+BACKEND = keras.backend.backend()
+SETTINGS = ("epochs=2", "signals_every=2")  # 2 epochs of 5 steps
+several = pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> Path:
+    """The folder of a run that was killed after its last step, with the state of one epoch."""
+    run = tmp_path_factory.mktemp("killed")
+    process = start(run, *SETTINGS, call="die_while_writing_state 2")
+    output = output_of(process)
+    assert process.returncode == -signal.SIGKILL, output
+    assert list(rows_of(run)) == [0, 2, 4, 6, 8, 10]
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("whole")
+    finish(start(run, *SETTINGS))
+    return run
+
+
+def rows_of(run: Path) -> dict[int, dict[str, float]]:
+    rows: dict[int, dict[str, float]] = {}
+    with open(run / "signals.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            rows.setdefault(int(row["step"]), {})[row["key"]] = float(row["value"])
+    return rows
+
+
+def log_of(run: Path) -> list[dict[str, str]]:
+    with open(run / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k.startswith("gradient/")} for row in rows]
+
+
+def assert_equal(run: Path, other: Path) -> None:
+    ours, theirs = rows_of(run), rows_of(other)
+    assert list(ours) == list(theirs)
+    for step, values in theirs.items():
+        assert ours[step] == pytest.approx(values, rel=1e-5), step
+
+
+def test_steps_and_layers(whole):
+    found = rows_of(whole)
+    assert list(found) == [0, 2, 4, 6, 8, 10]
+    kernels = [f"hidden{i}_dense" for i in (1, 2, 3)]
+    for values in found.values():
+        assert all(v > 0 for v in values.values())
+        for name in ("gradient/norm", "error/moment"):
+            assert [f"{name}/{kernel}" in values for kernel in kernels] == [True] * 3
+    # The log has the extremes of the last probe of each epoch.
+    for row, step in zip(log_of(whole), (4, 10), strict=True):
+        norms = [v for key, v in found[step].items() if key.startswith("gradient/norm/")]
+        assert float(row["gradient/norm/min"]) == pytest.approx(min(norms))
+        assert float(row["gradient/norm/max"]) == pytest.approx(max(norms))
+
+
+def test_killed_and_started_again(whole, killed, tmp_path):
+    run = shutil.copytree(killed, tmp_path / "run")
+    finish(start(run, *SETTINGS))
+    assert (run / "signals.csv").read_text() == (whole / "signals.csv").read_text()
+    assert log_of(run) == log_of(whole)
+
+
+def test_a_run_that_is_older_than_the_setting_goes_on(tmp_path):
+    train.describe(toy.RECIPE, tmp_path, "toy", Engine())
+    about = json.loads((tmp_path / "run.json").read_text())
+    del about["recipe"]["signals_every"]
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    train.describe(toy.RECIPE, tmp_path, "toy", Engine())
+    with pytest.raises(ZooError, match=r"other settings \(signals_every\)"):
+        train.describe(changed(signals_every=3), tmp_path, "toy", Engine())
+
+
+@several
+def test_two_processes(whole, tmp_path):
+    for process in pair(tmp_path, *SETTINGS, name="toy"):
+        finish(process)
+    assert_equal(tmp_path, whole)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"flip": False, "crop": 0, "jitter": 0.0, "lighting": 0.0}]
+)
+def test_the_batch_is_not_augmented(options, tmp_path):
+    """The first images; what the layers do with them in training is what they do at evaluation."""
+    recipe = dataclasses.replace(toy.PROOF, signals_every=2, **options)
+    images = toy.noise("train")
+    made = monitor(recipe, tmp_path, images)
+    np.testing.assert_array_equal(made.inputs["image"], images.x[:32])
+    np.testing.assert_array_equal(made.targets, images.y[:32])
+    assert ("draws" in made.inputs) == bool(prepare_layer(recipe).draws)
+    prepare = prepare_layer(recipe)
+    found = prepare(made.inputs["image"], made.inputs.get("draws"), training=True)
+    np.testing.assert_allclose(array(found), array(prepare(images.x[:32])), atol=1e-5)
+
+
+def test_a_period_below_one_is_refused(tmp_path):
+    with pytest.raises(ZooError, match="every must be an integer >= 1"):
+        monitor(changed(signals_every=-1), tmp_path, toy.images())
