@@ -1,5 +1,7 @@
 """ROIAlign of a pyramid in both forms, two images of 512 pixels: the "gather" against "matmul".
 
+`in parts` is the gather in a loop that bounds its memory, against the gather at once.
+
 256 channels on strides 4 to 32, as Mask R-CNN takes them: 512 regions in 7x7 bins for the boxes,
 128 in 14x14 for the masks, of 16 to 512 pixels. `forward` is inference, `training` has the
 gradient for the features besides.
@@ -10,6 +12,7 @@ from functools import partial
 from benchmarks.common import main, timed
 
 STRIDES = (4, 8, 16, 32)
+BINS = 4000  # of an image at a time, as Mask R-CNN reads them
 HEADS = {"boxes": (512, 7), "masks": (128, 14)}
 
 
@@ -52,12 +55,13 @@ def steps(function, maps, boxes, jit: bool):
     return lambda: forward(maps, boxes)[0, 0].numpy(), lambda: gradient(maps, boxes)[0][0].numpy()
 
 
-def seconds(form: str, jit: bool) -> dict[str, float]:
+def seconds(form: str, jit: bool, bins: int = 0) -> dict[str, float]:
     from zoo.detection.roi_align import pyramid_roi_align
 
     figures = {}
     for head, (regions, size) in HEADS.items():
-        function = partial(pyramid_roi_align, strides=STRIDES, size=size, form=form)
+        options = {"size": size, "form": form, "at_once": bins // size**2 or None}
+        function = partial(pyramid_roi_align, strides=STRIDES, **options)
         forward, training = steps(function, *inputs(regions), jit)
         figures[f"{head}, forward"] = timed(forward, 3, warmup=2)
         figures[f"{head}, training"] = timed(training, 3, warmup=2)
@@ -70,11 +74,16 @@ CONTENDERS = {
     for place, jit in PLACES.items()
     for form in ("gather", "matmul")
 }
+CONTENDERS |= {
+    f"{place}, in parts": (place.partition(",")[0], partial(seconds, "gather", jit, BINS))
+    for place, jit in PLACES.items()
+}
 
 if __name__ == "__main__":
     main(
         "roi_align",
         CONTENDERS,
-        {f"{place}, gather": f"{place}, matmul" for place in PLACES},
+        {f"{place}, gather": f"{place}, matmul" for place in PLACES}
+        | {f"{place}, in parts": f"{place}, gather" for place in PLACES},
         rounds=1,
     )

@@ -1,4 +1,5 @@
-"""The figure scripts: their heads, that they repeat exactly, and the gallery of their results."""
+"""The figure scripts: their heads, that they repeat exactly, and the gallery of their results; and
+a detector on one's own photos."""
 
 import ast
 import csv
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import photos
 import pytest
+from PIL import Image
 
+from examples import detect_objects
 from examples.figures import common, gallery
 
 FOLDER = Path(__file__).parents[1] / "examples" / "figures"
@@ -127,3 +131,16 @@ def test_every_figure_is_by_a_script_that_exists():
         module = about["command"].split("examples.figures.")[1].split()[0]
         assert module in SCRIPTS, name
         assert len((gallery.FOLDER / f"{name}.png").read_bytes()) < 80_000
+
+
+def test_a_detector_learns_and_looks_at_photos(tmp_path, capsys):
+    photos.write(tmp_path, "train")
+    photos.write(tmp_path, "val", side=48)
+    options = ["--model", "mask_rcnn_plainnet20", "--steps", "2", "--size", "64"]
+    detect_objects.main([str(tmp_path), *options, "--to", str(tmp_path / "objects.png")])
+    assert "mask: AP " in capsys.readouterr().out
+    with Image.open(tmp_path / "objects.png") as picture:
+        assert picture.size == (64, 48)
+    (tmp_path / "annotations" / "val.json").unlink()
+    with pytest.raises(FileNotFoundError, match="validation"):
+        detect_objects.main([str(tmp_path), *options])

@@ -6,7 +6,7 @@ import pytest
 from helpers import array, run_python
 from small_detector import BATCH_NORM, LOSSES, OBJECTS, SIZE, SLOTS, example, images, make
 
-from zoo.detection import MaskRCNN
+from zoo.detection import MaskRCNN, mask_rcnn
 from zoo.errors import ZooError
 
 # What the untrained model finds on the two images, computed on TensorFlow.
@@ -105,6 +105,15 @@ def test_unusual_images(model, first_fit, x, zero):
 def untrained():
     model = make(score_threshold=0.0)
     return model, model.predict(images(), batch_size=2, verbose=0)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="reads them all at once")
+def test_regions_read_in_parts_give_the_same(untrained, monkeypatch):
+    _, found = untrained
+    monkeypatch.setattr(mask_rcnn, "BINS", 5 * 49)  # of 5 boxes; of 1 mask
+    again = make(score_threshold=0.0).predict(images(), batch_size=2, verbose=0)
+    for key, values in found.items():
+        np.testing.assert_allclose(again[key], values, atol=1e-4, err_msg=key)
 
 
 def test_predictions(untrained):

@@ -183,6 +183,45 @@ def test_compiled_and_in_a_model_of_any_batch_size(form):
     np.testing.assert_allclose(model.predict([*pyramid, boxes], verbose=0), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_in_parts_it_is_the_same(form, at_once):
+    """Also where the last part is filled up, and the gradient."""
+    pyramid, boxes = [maps(2, 8, 6, 2), maps(2, 4, 3, 2)], maps(2, 10, 4) * 50
+
+    def read(first, parts):
+        return pyramid_roi_align([first, pyramid[1]], boxes, (4, 8), 2, form=form, at_once=parts)
+
+    expected = array(fast(lambda f: read(f, None))(pyramid[0]))
+    assert np.ptp(expected) > 1
+    run = compiled(lambda f: read(f, at_once))
+    np.testing.assert_allclose(array(run(pyramid[0])), expected, atol=1e-6)
+    whole, parts = (
+        gradient(fast(lambda f, n=n: ops.sum(read(f, n) ** 2)), pyramid[0]) for n in (None, at_once)
+    )
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX tells what its programs need")
+@pytest.mark.parametrize("learning", [False, True])
+def test_parts_bound_the_memory(learning):
+    """All bins of 256 boxes need 16 values of 32 channels each, 26 MB; those of 16 boxes 1.6 MB."""
+    import jax
+
+    features, boxes = maps(1, 16, 16, 32), maps(1, 256, 4) * 50
+
+    def needed(at_once):
+        def read(f):
+            return roi_align(f, boxes, 7, 0.25, at_once=at_once)
+
+        run = jax.grad(lambda f: ops.sum(read(f) ** 2)) if learning else read
+        return jax.jit(run).lower(features).compile().memory_analysis().temp_size_in_bytes
+
+    whole, parts = needed(None), needed(16)
+    assert whole > 20e6
+    assert parts < whole / 3
+
+
 def test_refusals():
     features, boxes = maps(1, 4, 4, 1), BOXES[None]
     with pytest.raises(ZooError, match=r"form must be one of gather, matmul\. Received: 'sum'"):
@@ -193,3 +232,5 @@ def test_refusals():
         pyramid_roi_align([features], boxes, (4,), 7, sampling=0)
     with pytest.raises(ZooError, match=r"1 levels of features and strides=\(4, 8\)"):
         pyramid_roi_align([features], boxes, (4, 8), 7)
+    with pytest.raises(ZooError, match=r"at_once must be at least 1, or None.*0"):
+        roi_align(features, boxes, 2, 0.25, at_once=0)

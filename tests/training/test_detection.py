@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,13 @@ from helpers import array
 import zoo
 from training import recipe as recipes
 from training.data.pipeline import Share
-from training.detection import evaluate
+from training.detection import evaluate, validation
 from training.detection.data import Batches, learned_from, read
 from training.detection.measure import few, predictions
 from training.detection.recipe import DetectionRecipe
 from training.detection.train import rate, train
 from training.loop import Guard, Stopped
+from training.strategies import Engine, sign_of_a_lost_process
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET
 
@@ -83,6 +85,7 @@ def test_from_photos_to_a_checkpoint(finished, folder):
     model = zoo.load(run / "checkpoint")
     assert model.zoo_card.labels == ("disc", "rectangle")
     assert model.zoo_card.preprocess.size == (64, 64)
+    assert model.zoo_card.training.epochs == 3  # 4 updates by 2 of 3 photos: the third was begun
     results = json.loads((run / "results.json").read_text())
     assert {r["category_id"] for r in results} <= {3, 7}
     found = predictions(model, learned_from(read(recipe.data, "train", "")), IMAGENET, 2)
@@ -190,6 +193,84 @@ def test_two_devices_are_as_one(folder, tmp_path):
         np.testing.assert_allclose(array(a), array(b), atol=1e-4, err_msg=a.path)
     logs = [json.loads((tmp_path / run / "log.json").read_text())[-1] for run in runs]
     assert logs[1]["loss"] == pytest.approx(logs[0]["loss"], rel=1e-4)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="trains on one device")
+def test_two_processes_validate(folder, tmp_path):
+    """Each its share of the photos, while neither waits for the other's devices."""
+    settings = [f"data={folder}", "validation=train", "pipeline=tfdata", "clip_norm=0"]
+    settings += ["batch_size=2", "steps=2", "round=1", "validate_every=1"]
+    for name in ("model", "learning_rate", "warmup_steps", "size"):
+        settings.append(f"{name}={getattr(RECIPE, name)}")
+    for name, value in RECIPE.model_args.items():
+        settings.append(f"model_args.{name}={value}")
+    (tmp_path / "found-1-1.json").write_text("[]")  # of an interrupted training
+    processes = pair(tmp_path, settings)
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(outputs)[-5000:]
+    history = json.loads((tmp_path / "log.json").read_text())
+    assert all("test_mask_AP50" in row for row in history)
+    final = few(json.loads((tmp_path / "metrics.json").read_text()))
+    assert {f"test_{k}": v for k, v in final.items()}.items() <= history[-1].items()
+    assert not list(tmp_path.glob("found-*"))
+
+
+def pair(run, settings) -> list[subprocess.Popen]:
+    """Two processes of one training."""
+    sockets = [socket.socket() for _ in range(2)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    hosts = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+    for s in sockets:
+        s.close()
+    processes = []
+    for i in (0, 1):
+        if keras.backend.backend() == "jax":
+            place, config = [f"--coordinator={hosts[0]}", "--processes=2", f"--process={i}"], {}
+            place.append("--strategy=jax")
+        else:
+            config = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}}
+            place = ["--strategy=multiworker"]
+        command = [sys.executable, "-m", "training.train", "coco_finetune", *settings, *place]
+        processes.append(
+            subprocess.Popen(
+                [*command, "--run", str(run)],
+                cwd=REPO,
+                env=os.environ | ({"TF_CONFIG": json.dumps(config)} if config else {}),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+    return processes
+
+
+def test_shares_of_a_validation(finished, tmp_path, monkeypatch):
+    """What two processes find is what one finds; one that does not come counts as lost."""
+    monkeypatch.setattr(validation, "PATIENCE", 0)
+    recipe, run, figures = finished
+    recipe = dataclasses.replace(recipe, validate_every=2)
+    shown = learned_from(read(recipe.data, "train", ""))
+    model = zoo.load(run / "checkpoint")
+    alone, first, second = (
+        validation.Validation(recipe, tmp_path, shown, Engine(process=i, processes=n), timeout=0)
+        for i, n in ((0, 1), (0, 2), (1, 2))
+    )
+    assert alone(model, 1) == {}  # not due
+    assert alone(model, 2) == few(figures)
+    with pytest.raises(RuntimeError) as lost:
+        first(model, 2)
+    assert "process 1 is unavailable" in sign_of_a_lost_process(lost.value)
+    with pytest.raises(RuntimeError):
+        second(model, 2)
+    found = json.loads((tmp_path / "found-2-1.json").read_text())
+    assert {entry["image_id"] for entry in found} == {101}  # the second of the three
+    assert first(model, 2) == few(figures)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "found-2-1.json").write_text("[]")
+    first.forget()
+    second.forget()
+    assert not list(tmp_path.iterdir())
 
 
 def test_batches_are_functions_of_seed_and_step(folder):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import keras
 import zoo
 from training.data.coco import Detections
 from training.detection.measure import few, measure, plain
-from training.detection.network import arguments
+from training.detection.network import arguments, copy_of
 from training.detection.recipe import DetectionRecipe
 from training.state import write_atomically
 from zoo.detection.heads import CLASS_LAYERS
@@ -20,23 +21,27 @@ from zoo.models.blocks import BATCH_NORM
 
 
 def finish(
-    recipe: DetectionRecipe, run: Path, model: keras.Model, photos: Detections, history: list[dict]
+    recipe: DetectionRecipe,
+    run: Path,
+    model: keras.Model,
+    photos: Detections,
+    history: list[dict],
+    learned: int,
 ) -> dict[str, Any]:
     """Writes `run/checkpoint` (float32), `run/metrics.json` and `run/results.json`, the findings
-    on the validation photos in COCO's format.
+    on the validation photos in COCO's format; `learned` photos were trained on.
 
     Returns:
         The figures: "box" and "mask" -> name -> value.
     """
     args = arguments(recipe, photos.labels)
-    network = zoo.create(recipe.model, **args)
-    trained = {v.path: v for v in model.weights}
-    for variable in network.weights:
-        variable.assign(trained[variable.path].numpy())
+    network = copy_of(model, recipe, photos.labels)
     print(f"Looking for objects in {len(photos)} photos …", flush=True)
     figures, results = measure(network, photos, recipe.preprocess, recipe.batch_size)
     save_checkpoint(
-        network, run / "checkpoint", _card(recipe, args, run, network, photos, history, figures)
+        network,
+        run / "checkpoint",
+        _card(recipe, args, run, network, photos, history, learned, figures),
     )
     write_atomically(run / "results.json", json.dumps(results).encode())
     write_atomically(run / "metrics.json", json.dumps(plain(figures), indent=2).encode())
@@ -51,6 +56,7 @@ def _card(
     network: keras.Model,
     photos: Detections,
     history: list[dict],
+    learned: int,
     figures: dict[str, dict[str, Any]],
 ) -> Card:
     about = json.loads((run / "run.json").read_text())
@@ -80,7 +86,8 @@ def _card(
             settings=tuple(_without_path(setting) for setting in about["settings"]),
             commit=about["commit"],
             data=recipe.data if recipe.data == "coco2017" else Path(recipe.data).name,
-            epochs=len(history),
+            # Begun passes over the photos; a row of the history is a round of updates.
+            epochs=math.ceil(recipe.steps * recipe.batch_size / learned),
             seed=recipe.seed,
             backend=about["backend"],
             device=about["device"],

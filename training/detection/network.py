@@ -29,6 +29,21 @@ def network(recipe: DetectionRecipe, labels: tuple[str, ...]) -> keras.Model:
     return model
 
 
+def copy_of(
+    model: keras.Model,
+    recipe: DetectionRecipe,
+    labels: tuple[str, ...],
+    copy: keras.Model | None = None,
+) -> keras.Model:
+    """The detector in float32, apart from what a training adds: `copy`, or a new one, with the
+    weights of `model`."""
+    copy = copy or zoo.create(recipe.model, **arguments(recipe, labels))
+    trained = {v.path: v for v in model.weights}
+    for variable in copy.weights:
+        variable.assign(trained[variable.path].numpy())
+    return copy
+
+
 def arguments(recipe: DetectionRecipe, labels: tuple[str, ...]) -> dict[str, Any]:
     """What `zoo.create` builds the detector from, with the options that its weights bring.
 

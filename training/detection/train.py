@@ -8,9 +8,9 @@ import zoo
 from training import machine, strategies
 from training.detection.data import Batches, learned_from, read
 from training.detection.finish import finish
-from training.detection.measure import few, measure
 from training.detection.network import network
 from training.detection.recipe import DetectionRecipe
+from training.detection.validation import Validation
 from training.optimizer import falling
 from training.strategies import Engine, Options
 from training.trainer import synchronize
@@ -110,6 +110,8 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     model = build(recipe, photos.labels, engine)
     position, metrics = state.restore_state(run, model)
+    validation = Validation(recipe, run, measured, engine, options.timeout)
+    validation.forget()  # before the processes meet
     if not engine.agree(position.epoch * 10**6 + position.step):
         raise ZooError(
             f"The processes find different states in {run}. It must be one folder for all of them."
@@ -118,15 +120,6 @@ def train(
         print(f"{engine.devices} device(s), {engine.processes} process(es): {machine.device()}")
         print(f"{len(photos)} photos with objects in {len(photos.labels)} classes")
         print(f"Input pipeline alone: {data.images_per_second():,.1f} images/s", flush=True)
-
-    def validate(done: int) -> dict:
-        every = recipe.validate_every
-        # Predicting alone would leave the other processes waiting.
-        if not every or done % every or engine.processes > 1:
-            return {}
-        figures, _ = measure(model, measured, recipe.preprocess, recipe.batch_size)
-        print(f"  {recipe.validation}: {few(figures)}", flush=True)
-        return few(figures)
 
     history = loop.train(
         model,
@@ -138,7 +131,7 @@ def train(
         data=lambda turn, first: engine.distribute(
             data.steps(turn * recipe.round + first, (turn + 1) * recipe.round)
         ),
-        validate=validate,
+        validate=lambda done: validation(model, done),
         batch_size=recipe.batch_size,
         callbacks=[],
         chief=engine.chief,
@@ -149,4 +142,4 @@ def train(
     strategies.end(engine)
     if not engine.chief:
         return {}
-    return finish(recipe, run, model, measured, history)
+    return finish(recipe, run, model, measured, history, len(photos))
