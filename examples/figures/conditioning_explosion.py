@@ -29,6 +29,12 @@ ITERATIONS = 7
 
 def main(argv: list[str] | None = None) -> None:
     options = common.parser(__doc__).parse_args(argv)
+    dense(options)
+    convolutional(options)
+
+
+def dense(options) -> None:
+    """Figure A10 (a)."""
     x, y = common.images("mnist", "train", options, MNIST, 10_000)
     keras.utils.set_random_seed(0)
     depth, units = (12, 16) if options.quick else (100, 256)
@@ -37,10 +43,15 @@ def main(argv: list[str] | None = None) -> None:
     budget = f"{len(x)} training images of MNIST, {depth} layers of {units} units, batch 1024"
     _save(options, rows, "conditioning_explosion", "A10 (a)", budget)
 
+
+def convolutional(options) -> None:
+    """Figure A10 (b)."""
     x, y = common.images("cifar10", "train", options, zoo.preprocessing.CIFAR, 1024)
     keras.utils.set_random_seed(0)
     name, width = ("plainnet20", 4) if options.quick else ("plainnet110", 16)
-    model = zoo.create(name, num_classes=10, width=width)
+    # Orthonormality would not let weights grow.
+    plain = {"orthonormal": 0.0, "initializer": "he_normal"}
+    model = zoo.create(name, num_classes=10, width=width, **plain)
     rows = _measure(model, x, y, batch=128, look=32)
     budget = f"{len(x)} training images of CIFAR-10, {name} of width {width}, batch 128"
     _save(options, rows, "conditioning_explosion_conv", "A10 (b)", budget)
