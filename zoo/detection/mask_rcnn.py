@@ -33,8 +33,9 @@ from zoo.models.freeze import freeze as freeze_layers
 RATIOS = (0.5, 1.0, 2.0)
 # Share of the sampled regions that may be positive: the rows that the mask head is trained on.
 POSITIVE = 0.25
-# Bins of an image that are read from the pyramid at a time, in 64 MB at 256 channels, where reading
-# in parts is no slower than all at once, for which 1000 proposals take 0.8 GB.
+# Bins of an image that are read from the pyramid at a time, in 64 MB at 256 channels; all those of
+# 1000 proposals take 0.8 GB. JAX is twice as fast so, TensorFlow slower: by a quarter at inference,
+# which the memory is worth, by half in training, where fewer are read (`benchmarks/roi_align.py`).
 BINS = 4000
 TARGETS = ("boxes", "labels", "crowd", "masks")
 LOSSES = ("rpn_score_loss", "rpn_box_loss", "class_loss", "box_loss", "mask_loss")
