@@ -12,4 +12,4 @@ if [[ $# -eq 0 ]]; then
   set -- "$("$here/.venv/bin/python" -c \
     'import skimage, os; print(os.path.join(os.path.dirname(skimage.__file__), "data/chelsea.png"))')"
 fi
-exec "$here/.venv/bin/zoo" predict maxnorm_plainnet50 "$@"
+exec "$here/.venv/bin/zoo" predict seqnet50 "$@"

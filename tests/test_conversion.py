@@ -104,9 +104,9 @@ def test_the_same_gradients_in_training_mode(pair):
         path: np.linalg.norm(gradients[path] - expected[path]) / max(sizes[path], least)
         for path in expected
     }
-    # A ReLU that rounding switches is a jump of the gradient: seldom, small, and not the same
-    # everywhere.
-    assert max(errors.values()) < 0.1
+    # A ReLU that rounding switches is a jump of the gradient: seldom, and not the same everywhere.
+    # A tensor in another's place would be 1.4 away.
+    assert max(errors.values()) < 0.5
     assert np.median(list(errors.values())) < 0.01
 
 

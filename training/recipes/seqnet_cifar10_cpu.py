@@ -7,7 +7,9 @@ Protocol:  theirs: see seqnet_table1_imagenet. Here: 16 filters in the first sta
            the SeqNets of their depth.
 Command:   python -m training.train seqnet_cifar10_cpu/ROW --data-dir DATA
 Cost:      0.42 to 2 PFLOP a row; seqnet18 one core-hour, seqnet50 two.
-Expected:  SeqNets near the ResNets, plain nets below. Not measured.
+Expected:  seqnet18 8.42% test error, as `seqnet18.cifar10` has it (1.07% on the training set),
+           seqnet50 11.38% (4.65%), at a quarter of seqnet18's rate; one seed each. The other rows
+           are not measured.
 """
 
 import dataclasses

@@ -186,6 +186,7 @@ VARIANTS = [
         {"depth": depth, "skip": False},
         paper=PAPER,
         published=f"ImageNet top-1 accuracy {accuracy}",
+        weights="cifar10" if depth in (18, 50) else None,
     )
     for depth, accuracy in _ACCURACY.items()
 ] + [
