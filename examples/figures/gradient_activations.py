@@ -5,8 +5,8 @@ Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", figures 5 and 6.
     python -m examples.figures.gradient_activations
 
 The plain net of 20 dense layers of figure 1 with SELU, tanh and ReLU, and what the theory predicts
-from the last layer down. The paper does not say how often it repeats here; 4096
-times, as in its figure 1, take ten minutes.
+from the last layer down. The paper does not say how often it repeats here; 4096 times, as in its
+figure 1, take ten minutes.
 """
 
 import numpy as np
