@@ -27,7 +27,7 @@ def detector(backbone: str = "seqnet50", **options):
 
 
 LARGER = ("seqnet101", "vgg19_bn")
-SLIM = {"fpn_filters": 128, "proposals": 300}
+SLIM = {"fpn_filters": 128, "proposals": 300, "roi_samples": 256}
 
 
 def inference(number: int, **options) -> dict[str, float]:

@@ -1,6 +1,7 @@
-"""ROIAlign of a pyramid in both forms, two images of 512 pixels: the "gather" against "matmul".
+"""ROIAlign of a pyramid in its forms, two images of 512 pixels: the "gather" against "matmul".
 
-`in parts` is the gather in a loop that bounds its memory, against the gather at once.
+`in parts` is the gather in a loop that bounds its memory, `sum` the form that adds one cell after
+another; both against the gather at once.
 
 256 channels on strides 4 to 32, as Mask R-CNN takes them: 512 regions in 7x7 bins for the boxes,
 128 in 14x14 for the masks, of 16 to 512 pixels. `forward` is inference, `training` has the
@@ -72,7 +73,7 @@ PLACES = {"tensorflow": False, "tensorflow, XLA": True, "jax": True}
 CONTENDERS = {
     f"{place}, {form}": (place.partition(",")[0], partial(seconds, form, jit))
     for place, jit in PLACES.items()
-    for form in ("gather", "matmul")
+    for form in ("gather", "sum", "matmul")
 }
 CONTENDERS |= {
     f"{place}, in parts": (place.partition(",")[0], partial(seconds, "gather", jit, BINS))
@@ -84,6 +85,7 @@ if __name__ == "__main__":
         "roi_align",
         CONTENDERS,
         {f"{place}, gather": f"{place}, matmul" for place in PLACES}
+        | {f"{place}, sum": f"{place}, gather" for place in PLACES}
         | {f"{place}, in parts": f"{place}, gather" for place in PLACES},
         rounds=1,
     )

@@ -18,20 +18,9 @@ extras=test,train,keras-cv,keras-hub
 export TF_CPP_MIN_LOG_LEVEL=3
 for backend in $backends; do
   echo "== $backend"
-  # What does not depend on the backend is tested once: readers of files, pictures, recipes, pages,
-  # frozen names, the wheel, figures, and the client of the Hub.
+  # What does not depend on the backend is tested once.
   only=()
-  if [[ $backend != "${backends%% *}" ]]; then
-    for file in test_examples.py test_images.py test_packaging.py hub/test_torch_file.py models/test_golden.py \
-      detection/test_{drawing,evaluation,examples,masks}.py \
-      hub/test_{cache,card,export_hub,fuzz,hub_errors,pins,publish,remote,remote_faults}.py \
-      hub/test_{staging,tensor_file}.py \
-      training/test_data.py training/test_data_{coco,coco_json,pictures,prepared,statistics}.py \
-      training/test_every_recipe.py training/test_log.py training/test_recipes.py \
-      training/test_results.py; do
-      only+=(--ignore "tests/$file")
-    done
-  fi
+  [[ $backend == "${backends%% *}" ]] || only=(-m "not once")
   KERAS_BACKEND=$backend .venv-test/bin/python -m pytest -q -n 2 --dist loadfile \
     "${only[@]}" "$@"
 done

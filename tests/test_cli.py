@@ -400,6 +400,7 @@ def test_ctrl_c(monkeypatch):
     assert main(["list"]) == 130
 
 
+@pytest.mark.once
 def test_as_a_process(photos, folder):
     command = [sys.executable, "-m", "zoo.cli"]
     env = os.environ | {"PYTHONPATH": str(Path(zoo.__file__).parents[1])}

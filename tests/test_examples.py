@@ -16,6 +16,8 @@ from PIL import Image
 from examples import detect_objects
 from examples.figures import common, gallery
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path(__file__).parents[1] / "examples" / "figures"
 SCRIPTS = sorted(
     path.stem

@@ -10,6 +10,8 @@ from PIL import Image
 from zoo.errors import ImageError
 from zoo.images import read_image, read_pixels
 
+pytestmark = pytest.mark.once
+
 # Each corner its own colour, and not square: every turn and mirroring shows.
 CORNERS = np.zeros((4, 6, 3), "uint8")
 CORNERS[0, 0], CORNERS[0, 5], CORNERS[3, 0], CORNERS[3, 5] = (

@@ -11,6 +11,8 @@ from helpers import run_python
 
 import zoo
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 PUBLIC = {"load", "create", "predict", "preprocess", "list_models", "list_weights", "card"}
 

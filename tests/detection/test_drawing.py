@@ -11,6 +11,8 @@ from zoo.detection.drawing import OPACITY, colour, draw
 from zoo.detection.masks import encode_rle
 from zoo.errors import ZooError
 
+pytestmark = pytest.mark.once
+
 LABELS = ("cat", "dog", "cow")
 GREY = np.full((120, 160, 3), 100, "uint8")
 

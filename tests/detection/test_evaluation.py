@@ -20,6 +20,8 @@ from zoo.detection.examples import resize_and_pad, to_arrays, to_original
 from zoo.detection.masks import encode_rle, outline_to_mask
 from zoo.errors import ZooError
 
+pytestmark = pytest.mark.once
+
 needs_api = pytest.mark.skipif(not find_spec("pycocotools"), reason="needs pycocotools")
 
 

@@ -12,6 +12,8 @@ from zoo.detection.masks import decode_rle, encode_rle, outline_to_mask
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET, normalize
 
+pytestmark = pytest.mark.once
+
 
 def rectangle(x1, y1, x2, y2):
     return [[x1, y1, x2, y1, x2, y2, x1, y2]]

@@ -107,10 +107,11 @@ def untrained():
     return model, model.predict(images(), batch_size=2, verbose=0)
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="reads them all at once")
-def test_regions_read_in_parts_give_the_same(untrained, monkeypatch):
+@pytest.mark.parametrize("reading", [("gather", 5 * 49), ("sum", None)])
+def test_regions_read_otherwise_give_the_same(untrained, monkeypatch, reading):
+    """In parts of 5 boxes and 1 mask, or by sums."""
     _, found = untrained
-    monkeypatch.setattr(mask_rcnn, "BINS", 5 * 49)  # of 5 boxes; of 1 mask
+    monkeypatch.setattr(mask_rcnn, "READ", {keras.backend.backend(): reading})
     again = make(score_threshold=0.0).predict(images(), batch_size=2, verbose=0)
     for key, values in found.items():
         np.testing.assert_allclose(again[key], values, atol=1e-4, err_msg=key)

@@ -15,6 +15,8 @@ from zoo.detection.masks import (
 )
 from zoo.errors import ZooError
 
+pytestmark = pytest.mark.once
+
 
 def iou(a, b):
     return (a & b).sum() / max((a | b).sum(), 1)

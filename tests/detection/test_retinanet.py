@@ -32,6 +32,7 @@ def test_levels_by_layer():
     assert restored.pyramid_level_inputs == model.pyramid_level_inputs
 
 
+@pytest.mark.once
 def test_keras_hub():
     hub = pytest.importorskip("keras_hub")
     backbone = hub.models.RetinaNetBackbone(body(), 3, 6, use_p5=False, image_shape=(128, 128, 3))

@@ -9,6 +9,8 @@ from children import call, cli, fetch
 from hub_helpers import edit_card, make_checkpoint
 from loopback import Hub
 
+pytestmark = pytest.mark.once
+
 REPO = "org/net"
 
 

@@ -9,6 +9,8 @@ from hub_helpers import make_card
 from zoo.errors import CheckpointError
 from zoo.hub import FileEntry, parse_card, to_json
 
+pytestmark = pytest.mark.once
+
 FILES = {"model.safetensors": FileEntry(10, "ab" * 32)}
 
 

@@ -14,6 +14,8 @@ from zoo.errors import ZooError
 from zoo.hub.export import export_preset, save_keras_files
 from zoo.hub.plain import plain_model
 
+pytestmark = pytest.mark.once
+
 FILES = ["config.json", "metadata.json", "model.weights.h5"]
 # Between them, every layer of the zoo's networks and every way that it is built.
 CASES = [

@@ -23,6 +23,8 @@ from zoo.errors import CheckpointError
 from zoo.hub import FileEntry, load_checkpoint, parse_card, to_json
 from zoo.hub.tensor_file import parse_tensors
 
+pytestmark = pytest.mark.once
+
 
 def cases(count: int) -> settings:
     return settings(

@@ -9,6 +9,8 @@ from huggingface_hub import errors
 from zoo.errors import CheckpointError, HubError
 from zoo.hub.hub_errors import explain, translated
 
+pytestmark = pytest.mark.once
+
 REQUEST = httpx2.Request("GET", "https://server/org/net?signature=SECRET")
 
 

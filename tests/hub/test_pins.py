@@ -7,6 +7,8 @@ import pytest
 from zoo.errors import CheckpointError
 from zoo.hub import pins
 
+pytestmark = pytest.mark.once
+
 PIN = {"repo": "org/net", "commit": "0123456789" * 4, "sha256": "ab" * 32}
 
 

@@ -17,6 +17,8 @@ from zoo.errors import HubError, ZooError
 from zoo.hub import parse_card, save_checkpoint
 from zoo.hub.publish import Published, write_pin
 
+pytestmark = pytest.mark.once
+
 TO = "hf://org/toy"
 KERAS = {"config.json", "metadata.json", "model.weights.h5"}
 FILES = {"README.md", "model.safetensors", "zoo.json", *KERAS}

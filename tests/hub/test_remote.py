@@ -15,6 +15,8 @@ from loopback.faults import Fault
 from zoo.errors import CheckpointError, HubError, ZooError
 from zoo.hub import index, remote
 
+pytestmark = pytest.mark.once
+
 REPO = "org/net"
 FILES = {"zoo.json", "model.safetensors"}
 

@@ -11,6 +11,8 @@ from loopback.faults import Fault
 from zoo.errors import CheckpointError, HubError
 from zoo.hub import remote
 
+pytestmark = pytest.mark.once
+
 REPO = "org/net"
 PART = 10 * 1024 * 1024  # what the client writes at once
 LARGE = MLP | {"units": 1200}  # more than one part

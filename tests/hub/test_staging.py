@@ -11,6 +11,8 @@ from zoo.errors import CheckpointError, UnknownNameError, ZooError
 from zoo.hub import Metric, Training, load_checkpoint, plain, read_card
 from zoo.hub.staging import stage
 
+pytestmark = pytest.mark.once
+
 TO = "hf://org/toy"
 NEEDED = ("args", "preprocess", "labels", "training", "license")
 

@@ -9,6 +9,8 @@ import safetensors.numpy
 from zoo.errors import CheckpointError
 from zoo.hub.tensor_file import MAX_HEADER, parse_tensors
 
+pytestmark = pytest.mark.once
+
 
 def file_of(header, numbers: bytes = b"", length: int | None = None) -> np.ndarray:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()

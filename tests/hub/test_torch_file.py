@@ -17,7 +17,10 @@ from zoo.errors import CheckpointError
 from zoo.hub.torch_file import read_torch_file
 
 # Python's reader of pickles warns of text that is escaped wrongly.
-pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning"),
+]
 QUICK = settings(
     max_examples=int(os.environ.get("ZOO_FUZZ", "300")),
     deadline=None,

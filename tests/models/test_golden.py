@@ -14,6 +14,8 @@ from zoo.initializers import Orthonormal
 from zoo.initializers.orthonormal import output_groups
 from zoo.models.registry import variants
 
+pytestmark = pytest.mark.once
+
 GOLDEN = json.loads(golden.PATH.read_text())
 
 

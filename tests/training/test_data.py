@@ -19,6 +19,8 @@ from fake_sets import WRITERS, content, mosaic, png, put_row, random_images, wri
 
 from training.data import DATASETS, cifar10, coil20, files, names, read, usps
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 
 from training.data.coco import UNUSED, read_detections
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("where", ["coco2017", "coco", "."])
 @pytest.mark.parametrize("pictures", ["val2017", "images/val2017"])

@@ -6,6 +6,8 @@ from coco_folder import CATEGORIES, annotation, write_coco, write_folder
 
 from training.data.coco import read_detections
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("file", "pictures", "name"),

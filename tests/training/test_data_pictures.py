@@ -12,6 +12,8 @@ import zoo
 from training.data import Content, Pictures, prepared, read
 from training.data.pictures import window
 
+pytestmark = pytest.mark.once
+
 NAMES = ["n01440764", "n01443537", "n01484850"]
 
 

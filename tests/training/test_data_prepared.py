@@ -23,6 +23,8 @@ from fake_sets import (
 from training.data import DATASETS, Content, prepared, read
 from training.data.prepare import main, prepare
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

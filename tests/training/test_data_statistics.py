@@ -6,6 +6,8 @@ import pytest
 from training.data import Images, Pictures
 from training.data.statistics import per_pixel
 
+pytestmark = pytest.mark.once
+
 
 def images(x):
     return Images(x, np.zeros(len(x), np.int64), ("a",))

@@ -22,6 +22,8 @@ from training.strategies import Engine
 from training.trainer import build, prepare_layer
 from zoo.models import registry
 
+pytestmark = pytest.mark.once
+
 NUMBERS = {"weight_decay": 1e-4, "orthonormal": 1e-4, "orthogonal": 1e-4, "dropout": 0.3}
 
 

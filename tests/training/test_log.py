@@ -9,6 +9,8 @@ import pytest
 from training.log import write_log
 from zoo.errors import ZooError
 
+pytestmark = pytest.mark.once
+
 HISTORY = [
     {"epoch": 1, "loss": 0.5, "accuracy": 0.8},
     {"epoch": 2, "loss": 0.25, "accuracy": 0.9, "test_accuracy": 0.7},

@@ -19,6 +19,8 @@ from zoo.hub.deferred import build_without_values
 from zoo.models import registry
 from zoo.models.arguments import parse_arguments
 
+pytestmark = pytest.mark.once
+
 FILES = sorted({name.partition("/")[0] for name in recipes.names()})
 
 

@@ -20,6 +20,8 @@ from training.results.runs import read_run
 from zoo.errors import ZooError
 from zoo.preprocessing import CIFAR
 
+pytestmark = pytest.mark.once
+
 
 def fake_run(folder, name, *, top1=0.9, moving=0.8, seed=0, epochs=3):
     """The files of a finished run but its checkpoint."""

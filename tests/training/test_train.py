@@ -24,9 +24,7 @@ from training.trainer import build
 from zoo.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
-once = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="the same on every backend"
-)
+once = pytest.mark.once
 
 
 @pytest.fixture
@@ -101,6 +99,7 @@ def assert_same_training(run: Path, other: Path) -> None:
     ]
 
 
+@once
 def test_stopped_by_sigterm_and_started_again(uninterrupted, tmp_path):
     process = start(tmp_path)
     output = signal_at("Epoch 3/", process, signal.SIGTERM)
@@ -121,7 +120,7 @@ def test_killed_in_an_epoch_and_started_again(uninterrupted, tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="the same code as on the others")
+@once
 def test_killed_twenty_times_at_random_moments(tmp_path):
     from kills import EPOCHS
 
@@ -139,6 +138,7 @@ def test_killed_twenty_times_at_random_moments(tmp_path):
     assert_same_training(tmp_path / "killed", tmp_path / "whole")
 
 
+@once
 def test_killed_while_writing_a_state_and_started_again(uninterrupted, tmp_path):
     process = start(tmp_path, call="die_while_writing_state 3")
     output_of(process)

@@ -33,10 +33,13 @@ from zoo.models.freeze import freeze as freeze_layers
 RATIOS = (0.5, 1.0, 2.0)
 # Share of the sampled regions that may be positive: the rows that the mask head is trained on.
 POSITIVE = 0.25
-# Bins of an image that are read from the pyramid at a time, in 64 MB at 256 channels; all those of
-# 1000 proposals take 0.8 GB. JAX is twice as fast so, TensorFlow slower: by a quarter at inference,
-# which the memory is worth, by half in training, where fewer are read (`benchmarks/roi_align.py`).
-BINS = 4000
+# How the regions are read from the pyramid, by backend: form, and bins of an image at a time. All
+# those of 1000 proposals would take 0.8 GB at 256 channels, 4000 take 64 MB. JAX is faster in parts
+# and fastest by sums, which are slow where there is a gradient. TensorFlow is slower in parts: by a
+# quarter at inference, which the memory is worth, by half in training, where fewer are read
+# (`benchmarks/roi_align.py`).
+READ = {"jax": ("sum", None), "tensorflow": ("gather", 4000)}
+READ_IN_TRAINING = {"jax": ("gather", 4000)}
 TARGETS = ("boxes", "labels", "crowd", "masks")
 LOSSES = ("rpn_score_loss", "rpn_box_loss", "class_loss", "box_loss", "mask_loss")
 
@@ -218,10 +221,12 @@ class MaskRCNN(keras.Model):
     def _regions(self, maps, boxes, size, training):
         """What the pyramid shows in boxes (B, R, 4), as (B * R, size, size, C). P6 is for
         proposals alone."""
-        backend = keras.backend.backend()
-        in_parts = backend == "jax" or (backend == "tensorflow" and not training)
-        at_once = BINS // size**2 if in_parts else None
-        regions = pyramid_roi_align(maps[:-1], boxes, STRIDES[:-1], size, at_once=at_once)
+        reading = READ_IN_TRAINING if training else READ
+        form, bins = reading.get(keras.backend.backend(), ("gather", None))
+        at_once = bins // size**2 if bins else None
+        regions = pyramid_roi_align(
+            maps[:-1], boxes, STRIDES[:-1], size, form=form, at_once=at_once
+        )
         return ops.reshape(regions, (-1, *regions.shape[2:]))
 
     def _rpn_losses(self, logits, deltas, targets):

@@ -1,5 +1,6 @@
 """ROIAlign: features of fixed size for boxes of any size."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from keras import ops
 from zoo.detection.boxes import area
 from zoo.errors import ZooError
 
-FORMS = ("gather", "matmul")
+FORMS = ("gather", "sum", "matmul")
 
 
 def roi_align(
@@ -40,8 +41,10 @@ def roi_align(
         aligned: the centre of cell (i, j) is at (i + 0.5, j + 0.5) cells, as continuous
             coordinates have it. False: at (i, j), and no box is smaller than one cell, as in the
             first implementations.
-        form: "gather" reads the cells around each point; "matmul" multiplies the map by a matrix
-            of weights for either axis. Same numbers (to rounding), other speed and memory.
+        form: "gather" reads all cells around the points of a bin, then takes their mean; "sum"
+            adds them up one by one; "matmul" multiplies the map by a matrix of weights for either
+            axis. Same numbers (to rounding), other speed and memory: compiled by XLA "sum" holds
+            nothing but the result and is fastest, but its gradient is slowest.
         at_once: boxes of each image that are read at a time, in a loop over the others; None for
             all of them. "gather" holds 4 * sampling ** 2 values of C for each bin that is read at
             a time. The loop is faster on JAX; on TensorFlow its gradient is slower; on PyTorch
@@ -185,37 +188,57 @@ def _in_parts(read, boxes, level, at_once):
     return ops.reshape(regions, (-1, parts * n, *regions.shape[3:]))[:, :rois]
 
 
-def _gather(features, scales, size, sampling, aligned):
-    channels = features[0].shape[-1]
-    heights, widths = ([f.shape[axis] for f in features] for axis in (1, 2))
-    areas = [h * w for h, w in zip(heights, widths, strict=True)]
-    maps = [ops.reshape(f, (-1, n, channels)) for f, n in zip(features, areas, strict=True)]
-    cells = ops.reshape(ops.concatenate(maps, axis=1), (-1, channels))
+def _by_index(read_cells):
+    """A form that reads single cells: `read_cells(cells, rows, columns, weights of either)`."""
 
-    def read(boxes, level):
-        def of_level(values, dtype):
-            return ops.take(np.asarray(values, dtype), level, axis=0)
+    def form(features, scales, size, sampling, aligned):
+        channels = features[0].shape[-1]
+        heights, widths = ([f.shape[axis] for f in features] for axis in (1, 2))
+        areas = [h * w for h, w in zip(heights, widths, strict=True)]
+        maps = [ops.reshape(f, (-1, n, channels)) for f, n in zip(features, areas, strict=True)]
+        cells = ops.reshape(ops.concatenate(maps, axis=1), (-1, channels))
 
-        boxes = boxes * of_level(scales, "float32")[..., None]
-        y, y_weight = _neighbours(
-            boxes[..., 1], boxes[..., 3], of_level(heights, "float32"), size, sampling, aligned
-        )
-        x, x_weight = _neighbours(
-            boxes[..., 0], boxes[..., 2], of_level(widths, "float32"), size, sampling, aligned
-        )
-        first = ops.arange(ops.shape(boxes)[0], dtype="int32")[:, None] * sum(areas)
-        first = first + of_level(np.cumsum([0, *areas[:-1]]), "int32")
-        rows = first[..., None, None] + y * of_level(widths, "int32")[..., None, None]
-        # (B, R, bins down, bins across, cells down, cells across)
-        index = rows[:, :, :, None, :, None] + x[:, :, None, :, None, :]
-        weight = y_weight[:, :, :, None, :, None] * x_weight[:, :, None, :, None, :]
-        shape = (-1, boxes.shape[1], size, size, (2 * sampling) ** 2)
-        index, weight = ops.reshape(index, shape), ops.reshape(weight, shape)
-        values = ops.take(cells, index, axis=0)
-        weight = ops.cast(weight, values.dtype)
-        return ops.matmul(weight[..., None, :], values)[..., 0, :]
+        def read(boxes, level):
+            def of_level(values, dtype):
+                return ops.take(np.asarray(values, dtype), level, axis=0)
 
-    return read
+            boxes = boxes * of_level(scales, "float32")[..., None]
+            y, y_weight = _neighbours(
+                boxes[..., 1], boxes[..., 3], of_level(heights, "float32"), size, sampling, aligned
+            )
+            x, x_weight = _neighbours(
+                boxes[..., 0], boxes[..., 2], of_level(widths, "float32"), size, sampling, aligned
+            )
+            first = ops.arange(ops.shape(boxes)[0], dtype="int32")[:, None] * sum(areas)
+            first = first + of_level(np.cumsum([0, *areas[:-1]]), "int32")
+            rows = first[..., None, None] + y * of_level(widths, "int32")[..., None, None]
+            # Each (B, R, bins, 2 * sampling).
+            return read_cells(cells, rows, x, y_weight, x_weight)
+
+        return read
+
+    return form
+
+
+def _at_once(cells, rows, columns, row_weight, column_weight):
+    _, rois, size, around = rows.shape
+    # (B, R, bins down, bins across, cells down, cells across)
+    index = rows[:, :, :, None, :, None] + columns[:, :, None, :, None, :]
+    weight = row_weight[:, :, :, None, :, None] * column_weight[:, :, None, :, None, :]
+    shape = (-1, rois, size, size, around**2)
+    values = ops.take(cells, ops.reshape(index, shape), axis=0)
+    weight = ops.cast(ops.reshape(weight, shape), values.dtype)
+    return ops.matmul(weight[..., None, :], values)[..., 0, :]
+
+
+def _one_by_one(cells, rows, columns, row_weight, column_weight):
+    total = 0.0
+    for down, across in itertools.product(range(rows.shape[-1]), range(columns.shape[-1])):
+        index = rows[:, :, :, None, down] + columns[:, :, None, :, across]
+        weight = row_weight[:, :, :, None, down] * column_weight[:, :, None, :, across]
+        values = ops.cast(ops.take(cells, index, axis=0), "float32")
+        total = total + weight[..., None] * values
+    return ops.cast(total, cells.dtype)
 
 
 def _neighbours(low, high, cells, size, sampling, aligned):
@@ -253,7 +276,7 @@ def _matmul(features, scales, size, sampling, aligned):
 
 
 # Features and the rest of the arguments -> read(boxes (B, R, 4), level (B, R)).
-_FORMS = {"gather": _gather, "matmul": _matmul}
+_FORMS = {"gather": _by_index(_at_once), "sum": _by_index(_one_by_one), "matmul": _matmul}
 
 
 def _check(size, sampling, form, at_once):
