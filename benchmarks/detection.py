@@ -4,11 +4,11 @@ Each contender runs the detector as far as its name says, from the backbone on; 
 against the backbone alone, so 0.5 is a detector that takes as long as its backbone once more. In
 `inference`, 10 objects are found in the photo (an untrained detector is made to find so many), and
 `pasted` brings their masks into the photo's pixels. `training` is a step on 20 objects, its
-backbone alone against a loss that is the mean of the levels. `slim` is the whole detector with
-128 filters in pyramid and heads and 300 proposals, where the papers have 256 and 1000. The detector
-costs the same on every backbone but for the pyramid's first convolutions: rows of `seqnet101` and
-`vgg19_bn` have the whole detector, with the papers' widths, on these. An overhead below 60 % is a
-ratio above 0.62.
+backbone alone with a loss that is the mean of the levels. `slim` is the whole detector with 128
+filters in pyramid and heads, 300 proposals and 256 sampled regions, where the papers have 256, 1000
+and 512. The detector costs the same on every backbone but for the pyramid's first convolutions:
+rows of `seqnet101` and `vgg19_bn` have the whole detector, as in the papers, on these. An overhead
+below 60 % is a ratio above 0.62.
 """
 
 from functools import partial
@@ -17,6 +17,7 @@ from benchmarks.common import main, timed
 
 SIDE, FOUND, OBJECTS, SECONDS = 512, 10, 20, 4
 PARTS = ("backbone", "+ pyramid and RPN", "+ proposals, NMS", "+ boxes", "+ masks", "+ pasted")
+TRAINED = ("backbone", "+ pyramid and RPN", "+ boxes", "+ masks")
 
 
 def detector(backbone: str = "seqnet50", **options):
@@ -63,64 +64,62 @@ def inference(number: int, **options) -> dict[str, float]:
     return {"inference": timed(step, SECONDS, warmup=2)}
 
 
-def training(alone: bool, **options) -> dict[str, float]:
+def training(number: int, **options) -> dict[str, float]:
     import keras
     import numpy as np
 
     import zoo
 
     rng = np.random.default_rng(0)
-    image = rng.normal(size=(1, SIDE, SIDE, 3)).astype("float32")
+    corner = rng.uniform(0, SIDE - 100, (1, OBJECTS, 2))
+    targets = {
+        "boxes": np.concatenate([corner, corner + 90], -1).astype("float32"),
+        "labels": rng.integers(0, 80, (1, OBJECTS)).astype("int32"),
+        "crowd": np.zeros((1, OBJECTS), bool),
+        "masks": np.ones((1, OBJECTS, 112, 112), "uint8"),
+    }
+    inputs = {"image": rng.normal(size=(1, SIDE, SIDE, 3)).astype("float32"), **targets}
+    masks = number >= TRAINED.index("+ masks")
+    model = detector(masks=masks, **options)
+
+    class UpTo(keras.Model):
+        def call(self, inputs):
+            levels = model.backbone(inputs["image"], training=True)
+            losses = {name: keras.ops.mean(level) for name, level in levels.items()}
+            if number == 1:
+                scored = model.score_anchors(model.pyramid(levels))
+                losses = model._rpn_losses(*scored, inputs)
+            self.add_loss(sum(losses.values()))
+            return losses
+
+    run = model if number >= TRAINED.index("+ boxes") else UpTo()
+    if run is not model:
+        run.parts = [model.backbone, *([model.fpn, model.rpn] if number else [])]
+        run.seeds = model.seed_generator
+    if not masks:
+        del inputs["masks"]
     jit = keras.backend.backend() == "jax"
-    model = detector(**options)
-    if alone:
-
-        class Alone(keras.Model):
-            def call(self, image):
-                levels = model.backbone(image, training=True)
-                self.add_loss(sum(keras.ops.mean(level) for level in levels.values()))
-                return levels
-
-        run = Alone()
-        run.backbone = model.backbone
-        inputs = image
-    else:
-        run = model
-        corner = rng.uniform(0, SIDE - 100, (1, OBJECTS, 2))
-        inputs = {
-            "image": image,
-            "boxes": np.concatenate([corner, corner + 90], -1).astype("float32"),
-            "labels": rng.integers(0, 80, (1, OBJECTS)).astype("int32"),
-            "crowd": np.zeros((1, OBJECTS), bool),
-            "masks": np.ones((1, OBJECTS, 112, 112), "uint8"),
-        }
     run.compile(zoo.optimizers.SGD(1e-6, momentum=0.9), jit_compile=jit)
     return {"training": timed(lambda: run.train_on_batch(inputs), SECONDS, warmup=2)}
 
 
-BACKENDS = ("tensorflow", "jax")
 CONTENDERS, BASELINE = {}, {}
-for backend in BACKENDS:
-    for number, part in enumerate(PARTS):
-        CONTENDERS[f"{backend}, {part}"] = (backend, partial(inference, number))
-    last = len(PARTS) - 1
-    CONTENDERS[f"{backend}, slim"] = (backend, partial(inference, last, **SLIM))
-    for key in (*PARTS[1:], "slim"):
-        BASELINE[f"{backend}, {key}"] = f"{backend}, {PARTS[0]}"
-    CONTENDERS[f"{backend}, training, backbone"] = (backend, partial(training, True))
-    for key, options in (("whole", {}), ("slim", SLIM)):
-        CONTENDERS[f"{backend}, training, {key}"] = (backend, partial(training, False, **options))
-        BASELINE[f"{backend}, training, {key}"] = f"{backend}, training, backbone"
+for backend in ("tensorflow", "jax"):
+    last, trained = len(PARTS) - 1, len(TRAINED) - 1
+    rows = {part: partial(inference, i) for i, part in enumerate(PARTS)}
+    rows["slim"] = partial(inference, last, **SLIM)
+    in_training = {part: partial(training, i) for i, part in enumerate(TRAINED)}
+    in_training["slim"] = partial(training, trained, **SLIM)
+    groups = {f"{backend}, ": rows, f"{backend}, training, ": in_training}
     for name in LARGER:
-        row, options = f"{backend}, {name}", {"backbone": name}
-        CONTENDERS |= {
-            f"{row}, backbone": (backend, partial(inference, 0, **options)),
-            f"{row}, whole": (backend, partial(inference, last, **options)),
-            f"{row}, training, backbone": (backend, partial(training, True, **options)),
-            f"{row}, training, whole": (backend, partial(training, False, **options)),
-        }
-        BASELINE[f"{row}, whole"] = f"{row}, backbone"
-        BASELINE[f"{row}, training, whole"] = f"{row}, training, backbone"
+        for group, run, number in (("", inference, last), ("training, ", training, trained)):
+            groups[f"{backend}, {name}, {group}"] = {
+                PARTS[0]: partial(run, 0, backbone=name),
+                "whole": partial(run, number, backbone=name),
+            }
+    for prefix, group in groups.items():
+        CONTENDERS |= {prefix + row: (backend, run) for row, run in group.items()}
+        BASELINE |= {prefix + row: prefix + PARTS[0] for row in group if row != PARTS[0]}
 
 if __name__ == "__main__":
     main("detection", CONTENDERS, BASELINE, rounds=1)
