@@ -34,8 +34,8 @@ def list_weights(pattern: str = "*") -> list[str]:
 
     Example:
 
-    >>> zoo.list_weights("*.cifar10")
-    ['maxnorm_plainnet50.cifar10']
+    >>> zoo.list_weights("seqnet*")
+    ['seqnet18.cifar10', 'seqnet50.cifar10']
     """
     return [name for name in sorted(_built_in()) if fnmatchcase(name, pattern)]
 
