@@ -286,6 +286,8 @@ IMAGENET = {
     "normprop_resnet50": "with CReLU 26.12% (table 4)",
 }
 SHALLOW, DEEP = (20, 32, 44, 56, 110), (230, 1202)
+# Names with a checkpoint of their own.
+TRAINED = {"resnet20", "resnet20_lastbn"}
 
 
 def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **args) -> Variant:
@@ -293,7 +295,14 @@ def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **args) -
     if depth in CIFAR.get(row, {}):
         tens, hundreds = CIFAR[row][depth]
         published = f"CIFAR-10 error {tens}%, CIFAR-100 {hundreds}% (tables 1, 2)"
-    return Variant(name, small_resnet, {"depth": depth, **args}, paper=paper, published=published)
+    return Variant(
+        name,
+        small_resnet,
+        {"depth": depth, **args},
+        paper=paper,
+        published=published,
+        weights="cifar10" if name in TRAINED else None,
+    )
 
 
 def _large(name: str, depth: int, paper: str, args=None, presets=None) -> Variant:
