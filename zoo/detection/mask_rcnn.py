@@ -35,8 +35,8 @@ RATIOS = (0.5, 1.0, 2.0)
 POSITIVE = 0.25
 # How the regions are read from the pyramid, by backend: form, and bins of an image at a time. All
 # those of 1000 proposals would take 0.8 GB at 256 channels, 4000 take 64 MB. JAX is faster in parts
-# and fastest by sums, which are slow where there is a gradient. TensorFlow is slower in parts: by a
-# quarter at inference, which the memory is worth, by half in training, where fewer are read
+# and fastest by sums, which are slow where there is a gradient. TensorFlow is no faster in parts,
+# but needs less memory; in training, where fewer regions are read, it is slower so
 # (`benchmarks/roi_align.py`).
 READ = {"jax": ("sum", None), "tensorflow": ("gather", 4000)}
 READ_IN_TRAINING = {"jax": ("gather", 4000)}
