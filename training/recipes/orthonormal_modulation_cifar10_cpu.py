@@ -6,7 +6,8 @@ Protocol:  that of plainnet44_cifar10, 20 epochs in place of 164, for 110 layers
 Command:   python -m training.train orthonormal_modulation_cifar10_cpu/ROW --data-dir DATA
 Cost:      1.5 PFLOP a row; about 1.7 core-hours.
 Expected:  the published order at 164 epochs: first, always, and failure of the others. Not
-           measured.
+           measured to the end: "first" had 16% training accuracy after 5 epochs and 12% after
+           the 6th, in which modulation ended.
 """
 
 import dataclasses
