@@ -5,6 +5,7 @@ from helpers import array
 
 import zoo
 from zoo.callbacks import ModulationCallback
+from zoo.signals.profile import error_moments, growth_per_layer
 
 
 def images(n=16):
@@ -42,6 +43,25 @@ def test_modulation_keeps_errors_at_one_magnitude_through_110_layers():
     arrived, handed = moments()
     np.testing.assert_array_equal(arrived, handed)
     assert arrived.max() / arrived.min() > 1e4
+
+
+def test_errors_grow_less_the_higher_beta_starts():
+    x = np.random.default_rng(0).normal(size=(32, 8, 8, 3)).astype("float32")
+    layers = [f"stage1_{i}_conv" for i in range(1, 15)]
+    growths = []
+    for beta in (0.0, 0.5, 1.0):
+        model = tiny("plainnet44", beta=beta)
+        moments = error_moments(model, x, np.arange(32) % 2, layers=layers)
+        growths.append(growth_per_layer({k: v**0.5 for k, v in moments.items()}))
+        # In the theory of one layer; beyond it, the border of zeros is a signal itself.
+        theory = zoo.signals.activation_ratios(lambda v: keras.ops.relu(v + beta)).growth  # noqa: B023
+        assert growths[-1] < 1.03 * theory
+    assert growths[0] > growths[1] > growths[2]
+
+
+def test_beta_needs_a_normalization():
+    with pytest.raises(ValueError, match="beta is the shift of 'batchnorm' or 'groupnorm'"):
+        tiny("plainnet20", norm="none", beta=1.0)
 
 
 @pytest.mark.parametrize("options", [{}, {"features": True}, {"num_classes": 0}])

@@ -91,7 +91,12 @@ ARGUMENTS: dict[str, Argument] = {
     "use_bias": _flag(none=True),
     "modulation": _flag(),
     "initializer": _choice(
-        "orthonormal", "he_normal", "he_uniform", "lecun_normal", "glorot_uniform"
+        "orthonormal",
+        "delta_orthonormal",
+        "he_normal",
+        "he_uniform",
+        "lecun_normal",
+        "glorot_uniform",
     ),
     "init": _choice("R", "O", "L"),
     "tie_conv2": _flag(),
@@ -103,6 +108,7 @@ ARGUMENTS: dict[str, Argument] = {
     "orthogonal": _number(0, 1e3),
     "weight_decay": _number(0, 1e3),
     "max_norm": _number(1e-6, 1e6, none=True),
+    "beta": _number(-10, 10),
     # Of detectors.
     "masks": _flag(),
     "fpn_filters": _integer(1, 4096),

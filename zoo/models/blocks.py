@@ -10,13 +10,14 @@ from keras import layers
 
 from zoo.constraints import MaxNorm
 from zoo.errors import ZooError
-from zoo.initializers import Orthonormal
+from zoo.initializers import DeltaOrthonormal, Orthonormal
 from zoo.layers import BatchNormalization, CReLU, SymmetricConv2D
 from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.regularizers import OrthonormalRegularizer
 
 _INITIALIZERS = {
     "orthonormal": Orthonormal,
+    "delta_orthonormal": DeltaOrthonormal,
     # Fan-out for convolutions, as the published ResNet code has it.
     "he_normal": lambda: keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
     "he_uniform": keras.initializers.HeUniform,
@@ -54,6 +55,8 @@ class Parts:
         nonlinearity: name of the activation function.
         use_bias: whether convolutions have a bias; None: where no normalization of their outputs
             follows.
+        beta: where the shifts of the normalization start. Above 0, more units of a layer are
+            open, and errors grow less from layer to layer.
     """
 
     initializer: str = "he_normal"
@@ -63,6 +66,7 @@ class Parts:
     norm: str = "batchnorm"
     nonlinearity: str = "relu"
     use_bias: bool | None = None
+    beta: float = 0.0
 
     def __post_init__(self):
         if self.orthonormal and self.weight_decay:
@@ -70,6 +74,11 @@ class Parts:
                 "orthonormal and weight_decay exclude each other (Xie et al., section 4). "
                 f"Received: orthonormal={self.orthonormal}, weight_decay={self.weight_decay}. "
                 "Set one of them to 0."
+            )
+        if self.beta and self.norm not in ("batchnorm", "groupnorm"):
+            raise ZooError(
+                "beta is the shift of 'batchnorm' or 'groupnorm'. "
+                f"Received: beta={self.beta}, norm={self.norm!r}"
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -105,10 +114,12 @@ class Parts:
 
     def norm_layers(self, name: str) -> list[keras.Layer]:
         """The normalization of a convolution's outputs, none where there is none."""
+        start = {"beta_initializer": keras.initializers.Constant(self.beta)} if self.beta else {}
         if self.norm == "batchnorm":
-            return [BatchNormalization(**BATCH_NORM, name=name)]
+            return [BatchNormalization(**BATCH_NORM, **start, name=name)]
         if self.norm == "groupnorm":
-            return [layers.GroupNormalization(32, epsilon=BATCH_NORM["epsilon"], name=name)]
+            epsilon = BATCH_NORM["epsilon"]
+            return [layers.GroupNormalization(32, epsilon=epsilon, **start, name=name)]
         return []
 
     def act(self, name: str, dense: bool = False) -> keras.Layer:

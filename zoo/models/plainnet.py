@@ -31,6 +31,7 @@ def plainnet(
     orthonormal: float = 1e-4,
     weight_decay: float = 0.0,
     max_norm: float | None = None,
+    beta: float = 0.0,
     modulation: bool = False,
     name: str = "plainnet",
 ) -> keras.Model:
@@ -46,7 +47,7 @@ def plainnet(
         activation: "softmax" for probabilities, None for logits.
         features: True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the head.
         width: filters of the first stage.
-        nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm: see
+        nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm, beta: see
             `zoo.models.blocks.Parts`. The defaults are the paper's method without modulation;
             its baseline is `initializer="he_normal", orthonormal=0, weight_decay=1e-4`.
         modulation: whether errors can be modulated in training, as the paper does for 110 layers:
@@ -68,6 +69,7 @@ def plainnet(
         max_norm=max_norm,
         norm=norm,
         nonlinearity=nonlinearity,
+        beta=beta,
     )
     units = [("stem", width, 1)]
     for stage in (1, 2, 3):
