@@ -4,11 +4,11 @@ Each contender runs the detector as far as its name says, from the backbone on; 
 against the backbone alone, so 0.5 is a detector that takes as long as its backbone once more. In
 `inference`, 10 objects are found in the photo (an untrained detector is made to find so many), and
 `pasted` brings their masks into the photo's pixels. `training` is a step on 20 objects, its
-backbone alone with a loss that is the mean of the levels. `slim` is the whole detector with 128
-filters in pyramid and heads, 300 proposals and 256 sampled regions, where the papers have 256, 1000
-and 512. The detector costs the same on every backbone but for the pyramid's first convolutions:
-rows of `seqnet101` and `vgg19_bn` have the whole detector, as in the papers, on these. An overhead
-below 60 % is a ratio above 0.62.
+backbone alone with a loss that is the mean of the levels. `slim` is the whole detector as the
+recipe `coco_finetune_cpu` has it: 128 filters in pyramid and heads, 300 proposals and 256 sampled
+regions, where the papers have 256, 1000 and 512. The detector costs the same on every backbone but
+for the pyramid's first convolutions: rows of `seqnet101` and `vgg19_bn` have the whole detector, as
+in the papers, on these. An overhead below 60 % is a ratio above 0.62.
 """
 
 from functools import partial
@@ -20,15 +20,17 @@ PARTS = ("backbone", "+ pyramid and RPN", "+ proposals, NMS", "+ boxes", "+ mask
 TRAINED = ("backbone", "+ pyramid and RPN", "+ boxes", "+ masks")
 
 
-def detector(backbone: str = "seqnet50", **options):
+def detector(backbone: str = "seqnet50", slim: bool = False, **options):
     import zoo
+    from training.recipes import coco_finetune_cpu
 
+    if slim:
+        options |= coco_finetune_cpu.RECIPE.model_args
     name = f"mask_rcnn_{backbone}"
     return zoo.create(name, num_classes=80, input_shape=(SIDE, SIDE, 3), **options)
 
 
 LARGER = ("seqnet101", "vgg19_bn")
-SLIM = {"fpn_filters": 128, "proposals": 300, "roi_samples": 256}
 
 
 def inference(number: int, **options) -> dict[str, float]:
@@ -107,9 +109,9 @@ CONTENDERS, BASELINE = {}, {}
 for backend in ("tensorflow", "jax"):
     last, trained = len(PARTS) - 1, len(TRAINED) - 1
     rows = {part: partial(inference, i) for i, part in enumerate(PARTS)}
-    rows["slim"] = partial(inference, last, **SLIM)
+    rows["slim"] = partial(inference, last, slim=True)
     in_training = {part: partial(training, i) for i, part in enumerate(TRAINED)}
-    in_training["slim"] = partial(training, trained, **SLIM)
+    in_training["slim"] = partial(training, trained, slim=True)
     groups = {f"{backend}, ": rows, f"{backend}, training, ": in_training}
     for name in LARGER:
         for group, run, number in (("", inference, last), ("training, ", training, trained)):
