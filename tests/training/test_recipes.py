@@ -22,6 +22,7 @@ from zoo.models.arguments import parse_arguments
 pytestmark = pytest.mark.once
 
 FILES = sorted({name.partition("/")[0] for name in recipes.names()})
+CLASSIFIERS = sorted({name.partition("/")[0] for name in recipes.names(Recipe)})
 
 
 def rows(file):
@@ -76,9 +77,9 @@ def test_published_figures_tell_where_they_are_printed(name):
     assert re.search(rf"\((.* et al\., )?{place}", recipes.find(name).published)
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.endswith("_cpu")])
+@pytest.mark.parametrize("file", [file for file in CLASSIFIERS if file.endswith("_cpu")])
 def test_shortened_rows_have_one_budget(file):
-    fields = ("data", "epochs", "batch_size", "dtype", "seed", "flip", "crop", "schedule")
+    fields = ("data", "epochs", "batch_size", "dtype", "seed", "flip", "crop")
     budgets = {tuple(getattr(r, field) for field in fields) for r in rows(file).values()}
     assert len(budgets) == 1
 
