@@ -287,7 +287,7 @@ IMAGENET = {
 }
 SHALLOW, DEEP = (20, 32, 44, 56, 110), (230, 1202)
 # Names with a checkpoint of their own.
-TRAINED = {"resnet20", "resnet20_lastbn"}
+TRAINED = {"resnet20", "resnet20_lastbn", "crelu_resnet20"}
 
 
 def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **args) -> Variant:
@@ -334,6 +334,7 @@ VARIANTS = [
             {"depth": d, "nonlinearity": "crelu"},
             paper=CRELU,
             published="CIFAR-10 error 5.72%, CIFAR-100 25.89% (table 2)" if d == 110 else "",
+            weights="cifar10" if f"crelu_resnet{d}" in TRAINED else None,
         )
         for d in SHALLOW
     ),
