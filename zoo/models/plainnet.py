@@ -111,7 +111,7 @@ VARIANTS = [
         {"depth": depth},
         paper=PAPER,
         published=PUBLISHED.get(depth, ""),
-        weights="cifar10" if depth == 44 else None,
+        weights="cifar10" if depth in (44, 110) else None,
     )
     for depth in (20, 32, 44, 56, 110)
 ]
