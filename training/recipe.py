@@ -23,6 +23,8 @@ class Recipe:
         data: data set name.
         epochs: passes over the training set.
         learning_rate: peak rate.
+        weights: checkpoint of the same architecture to start from, as `zoo.load` takes it, with a
+            new head where the classes are others; "" for fresh weights.
         batch_size: images per update, over all devices.
         accumulate: passes that an update is made of, each over `batch_size / accumulate` images.
         optimizer: a key of `training.optimizer.OPTIMIZERS`.
@@ -61,6 +63,7 @@ class Recipe:
     data: str
     epochs: int
     learning_rate: float
+    weights: str = ""
     batch_size: int = 128
     accumulate: int = 1
     optimizer: str = "sgd"

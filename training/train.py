@@ -150,7 +150,7 @@ def train(
 
     keras.utils.set_random_seed(recipe.seed)
     raw = "uint8" if recipe.resized_crop else str(getattr(train_set.x, "dtype", "uint8"))
-    trainer = build(recipe, len(train_set.labels), raw, updates, engine)
+    trainer = build(recipe, train_set.labels, raw, updates, engine)
     callbacks: list = []
     average = None
     if recipe.modulation_steps:

@@ -7,6 +7,7 @@ from training.augment import Prepare
 from training.optimizer import optimizer
 from training.recipe import Recipe
 from training.strategies import Engine
+from zoo.errors import ZooError
 
 
 def prepare_layer(recipe: Recipe) -> Prepare:
@@ -21,35 +22,44 @@ def prepare_layer(recipe: Recipe) -> Prepare:
     )
 
 
-def build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, engine: Engine):
+def build(
+    recipe: Recipe, labels: tuple[str, ...], dtype: str, updates_per_epoch: int, engine: Engine
+):
     """The compiled model, {"image": raw pixels, "draws": random numbers} -> logits.
 
     Args:
         recipe: what to train.
-        classes: number of classes.
+        labels: names of the classes.
         dtype: of the raw pixels.
         updates_per_epoch: for the schedule.
         engine: built within its scope, with the statistics of batch norms over the whole batch.
+
+    Raises:
+        ZooError: `recipe.weights` do not fit.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.dtype)
     try:
         with engine.scope():
-            return _build(recipe, classes, dtype, updates_per_epoch, engine)
+            return _build(recipe, labels, dtype, updates_per_epoch, engine)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
-def _build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, engine: Engine):
+def _build(
+    recipe: Recipe, labels: tuple[str, ...], dtype: str, updates_per_epoch: int, engine: Engine
+):
     how = recipe.preprocess
     shape = (*how.size, how.channels)
     network = zoo.create(
         recipe.model,
         input_shape=shape,
-        num_classes=classes,
+        num_classes=len(labels),
         activation=None,  # logits: a loss of probabilities loses the gradient of very small ones
         **recipe.model_args,
     )
+    if recipe.weights:
+        take_weights(network, recipe, labels)
     synchronize(network, engine)
     prepare = prepare_layer(recipe)
     inputs = {"image": keras.Input(shape, dtype=dtype, name="image")}
@@ -70,6 +80,36 @@ def _build(recipe: Recipe, classes: int, dtype: str, updates_per_epoch: int, eng
     )
     trainer.optimizer.build(trainer.trainable_variables)  # so that a state can be put into it
     return trainer
+
+
+def take_weights(network: keras.Model, recipe: Recipe, labels: tuple[str, ...]) -> None:
+    """Gives a network the weights of `recipe.weights`; its head stays fresh for other `labels`.
+
+    Raises:
+        ZooError: the checkpoint is of another architecture, or of other options. Nothing was
+            changed.
+    """
+    source = zoo.load(recipe.weights)
+    card = source.zoo_card
+    if card.architecture != recipe.model:
+        raise ZooError(
+            f"weights must be of {recipe.model}. Received: {recipe.weights}, of {card.architecture}"
+        )
+    fresh = {"modulation"}  # counts steps, and checkpoints have none of it
+    if card.labels != labels:
+        fresh |= set(card.head)
+    given = {v.path: v for v in source.weights if v.path.split("/")[0] not in fresh}
+    wanted = {v.path: v for v in network.weights if v.path.split("/")[0] not in fresh}
+    for path in sorted(given.keys() | wanted.keys()):
+        shapes = [tuple(side[path].shape) if path in side else None for side in (wanted, given)]
+        if shapes[0] != shapes[1]:
+            raise ZooError(
+                f"{recipe.weights} was built with {dict(card.args)}, {recipe.model} here with "
+                f"model_args={dict(recipe.model_args)}: {path} is of shape {shapes[1]} there and "
+                f"{shapes[0]} here. Give the recipe the same model_args."
+            )
+    for path, variable in wanted.items():
+        variable.assign(given[path].numpy())
 
 
 def synchronize(network: keras.Model, engine: Engine) -> None:

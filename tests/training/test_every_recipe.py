@@ -107,7 +107,7 @@ def test_two_steps(name):
         how = dataclasses.replace(recipe.preprocess, mean=mean, std=std)
         recipe = dataclasses.replace(recipe, preprocess=how)
     keras.utils.set_random_seed(0)
-    trainer = build(recipe, len(images.labels), "uint8", 2, Engine())
+    trainer = build(recipe, images.labels, "uint8", 2, Engine())
     trainer.run_eagerly = True  # quicker than to trace and compile what runs twice
     before = [array(v) for v in trainer.trainable_variables]
     cut = recipe.preprocess if recipe.resized_crop else None

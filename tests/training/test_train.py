@@ -203,8 +203,38 @@ def test_report_of_divergence_goes_back_to_the_last_good_state(tmp_path):
     np.testing.assert_array_equal(array(kernel), good)
 
 
-def network(**settings) -> keras.Model:
-    return build(dataclasses.replace(toy.RECIPE, **settings), 3, "uint8", 5, Engine())
+def network(labels=("top", "left", "neither"), **settings) -> keras.Model:
+    return build(dataclasses.replace(toy.RECIPE, **settings), labels, "uint8", 5, Engine())
+
+
+@pytest.mark.parametrize("labels", [("top", "left", "neither"), ("a", "b", "c"), ("a", "b")])
+def test_starts_from_the_weights_of_a_checkpoint(uninterrupted, labels):
+    folder = uninterrupted / "checkpoint"
+    trainer = network(labels, weights=str(folder))
+    stored = load_file(folder / "model.safetensors")
+    fresh = ("head_dense",) if labels[0] == "a" else ()
+    weights = {v.path: array(v) for v in trainer.get_layer("maxnorm_mlp3").weights}
+    assert weights.keys() == stored.keys()
+    for path, value in weights.items():
+        if not path.startswith(fresh):
+            np.testing.assert_array_equal(value, stored[path])
+    kernel = weights["head_dense/kernel"]
+    assert kernel.shape == (24, len(labels))
+    if fresh and len(labels) == 3:
+        assert np.any(kernel != stored["head_dense/kernel"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"model_args": {"units": 20}}, "head_dense/kernel is of shape .* the same model_args"),
+        ({"model_args": {"units": 24, "norm": "none"}}, "None here.* the same model_args"),
+        ({"model": "maxnorm_mlp5"}, "must be of maxnorm_mlp5.* of maxnorm_mlp3"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(uninterrupted, settings, told):
+    with pytest.raises(ZooError, match=told):
+        network(weights=str(uninterrupted / "checkpoint"), **settings)
 
 
 @pytest.mark.parametrize("clip_norm", [0.0, 0.1])
