@@ -116,6 +116,12 @@ class Larger:
         return np.stack([np.full((*size, 1), i, "uint8") for i in index])
 
 
+@pytest.mark.once
+def test_no_tuner_delays_the_end_of_an_epoch():
+    dataset = feed(lambda i: (np.zeros(1), np.zeros(1)), 3, "tfdata")
+    assert dataset.options().autotune.enabled is False
+
+
 def test_pictures_are_cut_in_training_and_centred_in_evaluation():
     images = Images(Larger(), np.arange(20), ("a",))
     how = toy.RECIPE.preprocess

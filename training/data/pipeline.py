@@ -187,6 +187,9 @@ def _dataset(item, count: int):
             tensor.set_shape(spec.shape)
         return tf.nest.pack_sequence_as(shapes, tensors)
 
-    return (
-        tf.data.Dataset.range(count).map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
-    )
+    # There is nothing to tune, and the tuner's thread delays the end of an epoch: it sleeps for
+    # intervals that double up to a minute, and TensorFlow may wait until it wakes.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    made = tf.data.Dataset.range(count).map(load, num_parallel_calls=2, deterministic=True)
+    return made.prefetch(2).with_options(options)
