@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -98,6 +99,34 @@ def test_table2(tmp_path, capsys):
     )
     assert "2 seeds: 7.00 ± 1.41% test error" in page
     assert (to / "maxnorm_table2_usps.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_the_tables_have_stays_where_the_run_folder_is_gone(tmp_path):
+    home, to = table2_runs(tmp_path / "runs"), tmp_path / "results"
+    write_rows("maxnorm_table2_usps", tmp_path / "runs", to)
+    before = {path.name: path.read_bytes() for path in to.iterdir()}
+    curves = read_csv(to / "maxnorm_table2_usps_curves.csv")
+    assert len(curves) == 3 * 3
+    assert [c["train_error"] for c in curves[:3]] == ["50.0"] * 3
+    assert [c["test_error"] for c in curves[:3]] == ["", "60.0", "60.0"]
+
+    shutil.rmtree(home)
+    write_rows("maxnorm_table2_usps", tmp_path / "runs", to)
+    assert before == {path.name: path.read_bytes() for path in to.iterdir()}
+
+    # A run that was made again takes the place of its line, one of another row its own.
+    fake_run(home / "lrelu", "maxnorm_table2_usps/lrelu", top1=0.2, epochs=2)
+    fake_run(home / "bn", "maxnorm_table2_usps/bn", top1=0.3)
+    assert "bn" not in write_rows("maxnorm_table2_usps", tmp_path / "runs", to)
+    errors = [(r["row"], r["test_error"]) for r in read_csv(to / "maxnorm_table2_usps.csv")]
+    assert sorted(e for e in errors if e[1]) == [
+        ("bn", "70.0"),
+        ("bn_lrelu_maxnorm", "6.0"),
+        ("bn_lrelu_maxnorm", "8.0"),
+        ("lrelu", "80.0"),
+    ]
+    curves = read_csv(to / "maxnorm_table2_usps_curves.csv")
+    assert sum(c["row"] == "lrelu" for c in curves) == 2
 
 
 def test_table2_of_nothing_or_of_something_else(tmp_path, capsys):

@@ -8,8 +8,9 @@ Protocol:  theirs: see lastbn_table1_cifar10 and crelu_table2_cifar10. Here: 20 
            seeds 0, 1 and 2, by `seed=1 --run RUN`.
 Command:   python -m training.train residual_cifar10_cpu/ROW --data-dir DATA
 Cost:      0.49 to 0.74 PFLOP a row; about 40 core-minutes.
-Expected:  resnet20 9.41% test error, resnet20_lastbn 9.80%, crelu_resnet20 9.03%, as their
-           `.cifar10` have it; one seed each. The other rows are not measured: about 10%.
+Expected:  resnet20 9.41% test error, resnet20_lastbn 9.80%, preresnet20 9.79%, crelu_resnet20
+           9.03%, as their `.cifar10` have it; one seed each. The other row is not measured: about
+           10%.
 """
 
 import dataclasses

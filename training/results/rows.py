@@ -2,14 +2,14 @@
 RUNS`.
 
 Reads the runs in RUNS/FILE, of several seeds and settings where there are such; writes FILE.csv,
-.md and .png. A row without a run that finished or diverged is said to be missing.
+FILE_curves.csv, .md and .png. What the two tables have of a run that is not in RUNS stays, so that
+run folders need not be kept. A row without a run that finished or diverged is said to be missing.
 """
 
 import csv
 import re
 import statistics
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from training import recipe as recipes
@@ -32,6 +32,7 @@ COLUMNS = (
     "commit",
     "command",
 )
+CURVES = ("row", "command", "epoch", "train_error", "test_error")
 HEAD = """# {title}
 
 {paper}
@@ -43,7 +44,8 @@ on the training set ("test") and with the moving averages of the training ("test
 train errors are those of the whole training set after the last epoch. A run whose loss exceeds all
 bounds is given up as diverged. Published figures are the paper's own. Written by
 `python -m training.results.rows {name} RUNS`; all columns, commands among them, are in
-[{name}.csv]({name}.csv).
+[{name}.csv]({name}.csv), the errors by epoch in
+[{name}_curves.csv]({name}_curves.csv).
 """
 
 
@@ -59,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def write(file: str | Path, runs: Path, to: Path = RESULTS) -> list[str]:
-    """Writes the three files and returns the rows that are missing.
+    """Writes the four files and returns the rows that are missing.
 
     Raises:
         ZooError: no such file of rows; there is no finished run at all, or one cannot be read or
@@ -71,53 +73,72 @@ def write(file: str | Path, runs: Path, to: Path = RESULTS) -> list[str]:
     if not rows:
         files = sorted({row.partition("/")[0] for row in known})
         raise ZooError(f"{name} holds no rows of recipes. Those that do: {', '.join(files)}.")
-    found = list(_found(rows, runs / name))
-    if not any(run for *_, run in found):
+    order = [_short(row) for row in rows]
+    table, curves = to / f"{name}.csv", to / f"{name}_curves.csv"
+    done, points = _found(rows, runs / name)
+    given = {row["command"] for row in done}
+    for lines, path in ((done, table), (points, curves)):
+        kept = (line for line in _read(path) if line["row"] in order)
+        lines += [line for line in kept if line["command"] and line["command"] not in given]
+    if not any(row["state"] == "finished" for row in done):
         raise ZooError(f"{runs / name} holds no finished run.")
-    columns = [_columns(*one) for one in found]
+    missing = [row for row in order if row not in {row["row"] for row in done}]
+    done += [{"row": row, "state": "missing"} for row in missing]
+    for row in done:
+        row["published"] = recipes.find(f"{name}/{row['row']}").published
+    # The settings of all rows come first.
+    done.sort(key=lambda r: (order.index(r["row"]), len(r.get("command", "").split()), _seed(r)))
+    points.sort(key=lambda r: (order.index(r["row"]), r["command"], int(r["epoch"])))
+
     to.mkdir(parents=True, exist_ok=True)
-    with open(to / f"{name}.csv", "w", newline="") as handle:
-        writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(columns)
-    _draw(rows, [(row, run) for row, *_, run in found if run], to / f"{name}.png")
-    (to / f"{name}.md").write_text(_page(name, columns))
-    return [_short(row) for row, state, *_ in found if state == "missing"]
+    for path, columns, lines in ((table, COLUMNS, done), (curves, CURVES, points)):
+        with open(path, "w", newline="") as handle:
+            writer = csv.DictWriter(handle, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(lines)
+    _draw(order, _read(curves), to / f"{name}.png")
+    (to / f"{name}.md").write_text(_page(name, _read(table)))
+    return missing
 
 
-def _found(rows: list[str], folder: Path) -> Iterator[tuple[str, str, dict | None, Run | None]]:
-    """(row, state, what run.json says, the run if it finished) of every run, in the rows' order."""
-    by_row: dict[str, list] = {row: [] for row in rows}
+def _found(rows: list[str], folder: Path) -> tuple[list[dict], list[dict]]:
+    """The lines of the table and those of the curves that the runs in a folder give."""
+    done, points = [], []
     for path in sorted(folder.glob("*/run.json")):
         about = read_json(path)
         run, reason = read_run(path.parent), diverged(path.parent)
-        if (row := about["name"]) not in by_row:
-            raise ZooError(f"{path.parent} is a run of {row}, of no row of {folder.name}.")
+        if about["name"] not in rows:
+            raise ZooError(
+                f"{path.parent} is a run of {about['name']}, of no row of {folder.name}."
+            )
         if run or reason:
             state = "finished" if run else f"diverged: {reason}"
-            by_row[row].append((row, state, about, run))
-    for row, runs in by_row.items():
-        # The settings of all rows come first.
-        yield from sorted(runs, key=lambda r: (len(r[2]["settings"]), _seed(r[2]))) or [
-            (row, "missing", None, None)
-        ]
+            done.append(_columns(state, about, run))
+            points += _curve(run) if run else []
+    return done, points
 
 
-def _seed(about: dict) -> int:
-    return about["recipe"]["seed"]
+def _read(path: Path) -> list[dict]:
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _seed(row: dict) -> int:
+    return int(row.get("seed") or 0)
 
 
 def _short(row: str) -> str:
     return row.partition("/")[2]
 
 
-def _columns(row: str, state: str, about: dict | None, run: Run | None) -> dict:
-    columns = {"row": _short(row), "state": state, "published": recipes.find(row).published}
-    if about is None:
-        return columns
-    columns |= {
+def _columns(state: str, about: dict, run: Run | None) -> dict:
+    columns = {
+        "row": _short(about["name"]),
+        "state": state,
         "learning_rate": about["recipe"]["learning_rate"],
-        "seed": _seed(about),
+        "seed": about["recipe"]["seed"],
         "backend": about["backend"],
         "device": about["device"],
         "commit": about["commit"],
@@ -135,6 +156,22 @@ def _columns(row: str, state: str, about: dict | None, run: Run | None) -> dict:
     }
 
 
+def _curve(run: Run) -> list[dict]:
+    """Errors by epoch: of the training as it went, and of the test set where it was looked at."""
+    return [
+        {
+            "row": _short(run.about["name"]),
+            "command": run.command,
+            "epoch": epoch["epoch"],
+            "train_error": round(100 * (1 - epoch["accuracy"]), 3),
+            "test_error": round(100 * (1 - epoch["test_accuracy"]), 3)
+            if "test_accuracy" in epoch
+            else "",
+        }
+        for epoch in run.history
+    ]
+
+
 def _page(name: str, rows: list[dict]) -> str:
     lines = [
         "| row | train | test | test, moving | published | rate | seed | epochs | minutes |",
@@ -144,14 +181,14 @@ def _page(name: str, rows: list[dict]) -> str:
         if row["state"] == "finished":
             moving = row["test_error_moving_averages"]
             cells = (
-                f"{row['train_error']:.2f}",
-                f"{row['test_error']:.2f}",
-                "–" if moving == "" else f"{moving:.2f}",
+                f"{float(row['train_error']):.2f}",
+                f"{float(row['test_error']):.2f}",
+                "–" if moving == "" else f"{float(moving):.2f}",
                 row["published"],
-                *(str(row[key]) for key in ("learning_rate", "seed", "epochs", "minutes")),
+                *(row[key] for key in ("learning_rate", "seed", "epochs", "minutes")),
             )
         else:
-            given = (str(row.get(key, "–")) for key in ("learning_rate", "seed"))
+            given = (row[key] or "–" for key in ("learning_rate", "seed"))
             cells = row["state"], "–", "–", row["published"], *given, "–", "–"
         lines.append(f"| {' | '.join((row['row'], *cells))} |")
     done = [row for row in rows if row["state"] != "missing"]
@@ -183,7 +220,7 @@ def _seeds(rows: list[dict]) -> list[str]:
     finished: dict[str, list[float]] = {}
     for row in rows:
         if row["state"] == "finished":
-            finished.setdefault(row["row"], []).append(row["test_error"])
+            finished.setdefault(row["row"], []).append(float(row["test_error"]))
     return [
         f"{row}, {len(errors)} seeds: {statistics.mean(errors):.2f} ± "
         f"{statistics.stdev(errors):.2f}% test error (mean and standard deviation)."
@@ -192,20 +229,22 @@ def _seeds(rows: list[dict]) -> list[str]:
     ]
 
 
-def _draw(rows: list[str], runs: list[tuple[str, Run]], path: Path) -> None:
+def _draw(order: list[str], points: list[dict], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.5), dpi=100, layout="constrained")
     training, test = figure.subplots(1, 2, sharey=True)
-    colors = {row: f"C{i}" for i, row in enumerate(rows)}
+    curves: dict[tuple[int, str], list[dict]] = {}
+    for point in points:
+        curves.setdefault((order.index(point["row"]), point["command"]), []).append(point)
     named = set()
-    for row, run in runs:
-        label = _short(row) if row not in named else None
-        named.add(row)
-        for axes, key in ((training, "accuracy"), (test, "test_accuracy")):
-            points = [(r["epoch"], 100 * (1 - r[key])) for r in run.history if key in r]
-            if points:
-                axes.plot(*zip(*points, strict=True), color=colors[row], label=label, lw=1.2)
+    for (number, _), curve in sorted(curves.items()):
+        label = order[number] if number not in named else None
+        named.add(number)
+        for axes, key in ((training, "train_error"), (test, "test_error")):
+            line = [(int(point["epoch"]), float(point[key])) for point in curve if point[key]]
+            if line:
+                axes.plot(*zip(*line, strict=True), color=f"C{number}", label=label, lw=1.2)
     training.set(xlabel="epoch", ylabel="error (%)", ylim=(0, 100), title="training set")
     test.set(xlabel="epoch", title="test set, moving averages")
     training.legend(fontsize=8)

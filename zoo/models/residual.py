@@ -287,7 +287,7 @@ IMAGENET = {
 }
 SHALLOW, DEEP = (20, 32, 44, 56, 110), (230, 1202)
 # Names with a checkpoint of their own.
-TRAINED = {"resnet20", "resnet20_lastbn", "crelu_resnet20"}
+TRAINED = {"resnet20", "resnet20_lastbn", "crelu_resnet20", "preresnet20"}
 
 
 def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **args) -> Variant:
