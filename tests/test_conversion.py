@@ -82,8 +82,8 @@ def test_the_same_outputs(pair):
     np.testing.assert_allclose(array(model(x)), expected, rtol=0, atol=3e-4 * scale)
 
 
-def test_the_same_gradients_in_training_mode(pair):
-    case, net, model, x = pair
+def gradient_errors(case, net, model, x) -> np.ndarray:
+    """Of every tensor's gradient in training mode, relative to what PyTorch has in float64."""
     weights = np.random.default_rng(1).normal(size=(8, 5)).astype("float32")
     before = model.get_weights()
     gradients = weight_gradients(
@@ -100,14 +100,26 @@ def test_the_same_gradients_in_training_mode(pair):
     sizes = {path: np.linalg.norm(value) for path, value in expected.items()}
     # What a batch normalization takes away again has no gradient, but rounding.
     least = 1e-3 * np.median(list(sizes.values()))
-    errors = {
-        path: np.linalg.norm(gradients[path] - expected[path]) / max(sizes[path], least)
-        for path in expected
-    }
-    # A ReLU that rounding switches is a jump of the gradient: seldom, and not the same everywhere.
-    # A tensor in another's place would be 1.4 away.
-    assert max(errors.values()) < 0.5
-    assert np.median(list(errors.values())) < 0.01
+    return np.array(
+        [
+            np.linalg.norm(gradients[path] - expected[path]) / max(sizes[path], least)
+            for path in expected
+        ]
+    )
+
+
+def test_the_same_gradients_in_training_mode(pair):
+    """A ReLU that rounding switches is a jump of the gradient, of most tensors at once: on some
+    machines, for some images. What is not the same is so for all images."""
+    case, net, model, x = pair
+    batches = [x, *np.random.default_rng(2).normal(size=(5, *x.shape)).astype("float32")]
+    found = []
+    for batch in batches:
+        found.append(gradient_errors(case, net, model, batch))
+        # A tensor in another's place would be 1.4 away.
+        if max(found[-1]) < 0.1 and np.median(found[-1]) < 0.001:
+            return
+    pytest.fail(f"largest errors {[max(e) for e in found]}, medians {[*map(np.median, found)]}")
 
 
 # -- what a file must hold
