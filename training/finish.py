@@ -12,7 +12,7 @@ from training.evaluate import measure
 from training.recipe import Recipe
 from training.state import write_atomically
 from zoo.callbacks import recalibrate_batch_norm
-from zoo.hub.card import BatchNorm, Card, Training
+from zoo.hub.card import BatchNorm, Card, Origin, Training
 from zoo.hub.checkpoint import save_checkpoint
 from zoo.models.blocks import BATCH_NORM
 
@@ -86,6 +86,7 @@ def _card(
         training=Training(
             recipe=about["name"],
             settings=tuple(about["settings"]),
+            origin=Origin.of(zoo.card(recipe.weights)) if recipe.weights else None,
             commit=about["commit"],
             data=recipe.data,
             epochs=recipe.epochs,

@@ -14,6 +14,7 @@ BEGIN, END = "<!-- checkpoints: python -m training.readme_table -->\n", "<!-- en
 def table() -> str:
     """The checkpoints as a Markdown table."""
     import zoo
+    from training.results.checkpoints import length
 
     lines = [
         "| checkpoint | parameters | data | measured top-1 | measured error | published error | "
@@ -24,10 +25,11 @@ def table() -> str:
         card = zoo.card(name)
         top1 = next(m for m in card.metrics if (m.split, m.name) == ("test", "top1"))
         training = card.training
+        epochs, seconds = length(training)
         lines.append(
             f"| `{name}` | {card.params / 1e6:.2f}M | {top1.dataset} {top1.split}, {top1.n} | "
             f"{top1.value:.2%} | {1 - top1.value:.2%} | {training.published or '–'} | "
-            f"{training.epochs} epochs, {training.wall_time / 60:.0f} min, {training.device}, "
+            f"{epochs} epochs, {seconds / 60:.0f} min, {training.device}, "
             f"{training.backend} |"
         )
     return "\n".join(lines) + "\n"

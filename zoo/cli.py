@@ -234,6 +234,9 @@ def _print_card(card: Any) -> None:
     labels = ", ".join(card.labels[:10]) + (", …" if len(card.labels) > 10 else "")
     size = f"{how.size[0]} x {how.size[1]} x {how.channels}"
     recipe = " ".join(["recipe" if training.recipe else "", training.recipe, *training.settings])
+    length = f"{training.epochs} epochs on {training.data}"
+    if training.origin:
+        length += f", from {training.origin}"
     _print_table(
         [
             ("name", f"{card.name}, version {card.version}"),
@@ -246,7 +249,7 @@ def _print_card(card: Any) -> None:
             ("published", training.published),
             ("input", f"{size}, shorter side resized to {how.resize} ({how.interpolation})"),
             ("classes", f"{len(card.labels)}: {labels}" if labels else "no labels"),
-            ("training", f"{recipe.strip()}: {training.epochs} epochs on {training.data}"),
+            ("training", f"{recipe.strip()}: {length}"),
             ("license", card.license),
             ("citation", card.citation),
             ("requires", card.requires),

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 import zoo
-from zoo.hub import BatchNorm, Card, Metric, Training, save_checkpoint
+from zoo.hub import BatchNorm, Card, Metric, Origin, Training, save_checkpoint
 from zoo.preprocessing import Preprocess
 
 MLP = {"input_shape": [4, 4, 1], "units": 5, "num_classes": 3}
@@ -55,6 +55,7 @@ def make_card(architecture: str = "maxnorm_mlp3", **changes) -> Card:
             recalibrated=7291,
             published="5% error (table I)",
             curve=((1, 0.5, None), (2, 0.25, 0.5)),
+            origin=Origin("maxnorm_mlp3.older", 3, "shapes", 7, 2.5),
         ),
         license="Apache-2.0",
         citation="Somebody:\nA paper",

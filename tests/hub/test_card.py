@@ -7,7 +7,7 @@ import pytest
 from hub_helpers import make_card
 
 from zoo.errors import CheckpointError
-from zoo.hub import FileEntry, parse_card, to_json
+from zoo.hub import FileEntry, Origin, Training, parse_card, to_json
 
 pytestmark = pytest.mark.once
 
@@ -38,7 +38,7 @@ def refused_after(change) -> str:
     "changes",
     [
         {},
-        {"batch_norm": None, "metrics": (), "labels": (), "head": ()},
+        {"batch_norm": None, "metrics": (), "labels": (), "head": (), "training": Training()},
         {"dtype": "float16", "citation": 'ä "quoted"\n\t\\ ünïcode 🦓'},
         {"args": {"input_shape": (4, 4, 1), "max_norm": None, "weight_decay": 0.5, "units": 3}},
     ],
@@ -51,6 +51,14 @@ def test_round_trip(changes):
     assert again == card
     assert to_json(again) == text
     assert json.loads(text) == json.loads(json.dumps(dataclasses.asdict(card)))
+
+
+def test_origin_adds_up_all_trainings():
+    """A card whose training began from another: what the next one says of it."""
+    card = card_of(version=2)
+    assert Origin.of(card) == Origin("maxnorm_mlp3.toy", 2, "toys", 2 + 7, 1.5 + 2.5)
+    first = dataclasses.replace(card, training=dataclasses.replace(card.training, origin=None))
+    assert Origin.of(first) == Origin("maxnorm_mlp3.toy", 2, "toys", 2, 1.5)
 
 
 def test_args_keep_the_difference_of_integers_and_numbers():
@@ -130,6 +138,15 @@ def test_every_field_is_needed(field):
         (lambda c: c["training"].update(curve=[[1, 0.5]]), ["training.curve[0]", "list of 3"]),
         (lambda c: c["training"].update(curve=[[1, None, 1]]), ["training.curve[0][1]"]),
         (lambda c: c["training"].update(wall_time=-1), ["training.wall_time"]),
+        (lambda c: c["training"].pop("origin"), ["training.origin is missing"]),
+        (lambda c: c["training"].update(origin="x.y"), ["training.origin", "object or null"]),
+        (
+            lambda c: c["training"]["origin"].update(name="../x"),
+            ["origin.name", "architecture"],
+        ),
+        (lambda c: c["training"]["origin"].update(version=0), ["origin.version", "1 or more"]),
+        (lambda c: c["training"]["origin"].update(epochs=-1), ["training.origin.epochs"]),
+        (lambda c: c["training"]["origin"].update(wall_time=-1), ["training.origin.wall_time"]),
     ],
 )
 def test_names_the_field_and_what_is_allowed(change, words):

@@ -6,7 +6,7 @@ import re
 import pytest
 from hub_helpers import make_card
 
-from zoo.hub import FileEntry, Metric, Training
+from zoo.hub import FileEntry, Metric, Origin, Training
 from zoo.hub.model_card import readme
 
 yaml = pytest.importorskip("yaml")
@@ -114,10 +114,12 @@ def test_shards():
 
 
 def test_training_by_another_program():
-    training = Training(settings=("pretrained=plainnet20.toy",), data="flowers", epochs=3)
+    origin = Origin("plainnet20.toy", 1, "", 0, 0.0)
+    training = Training(settings=("freeze=body",), origin=origin, data="flowers", epochs=3)
     text = readme(card_of(training=training, metrics=()))
     assert "training.train" not in text
-    assert "| settings | pretrained=plainnet20.toy |" in text
+    assert "| settings | freeze=body |" in text
+    assert "| weights before | plainnet20.toy, version 1 |" in text
     assert "| epochs | 3 |" in text
     for unknown in ("commit", "seed", "backend", "time"):
         assert f"| {unknown}" not in text
@@ -134,6 +136,7 @@ def test_page():
     assert "Published, by the paper, for its own training: 5% error (table I)" in text
     assert "Somebody:\nA paper" in text
     assert "12,345 bytes" in text
+    assert "| weights before | maxnorm\\_mlp3.older, version 3 (7 epochs on shapes) |" in text
     assert "0123abc" in text
 
 

@@ -246,7 +246,7 @@ def test_fine_tune_and_publish(hub, environment, template, tmp_path):
     card = parse_card(hub.repos["org/toy"].files["zoo.json"].data, "zoo.json")
     assert (card.labels, card.metrics, card.version) == (("head", "tail"), (), 1)
     assert card.args["num_classes"] == 2
-    assert card.training.settings == ("pretrained=maxnorm_mlp3.toy",)
+    assert (card.training.origin.name, card.training.origin.version) == ("maxnorm_mlp3.toy", 1)
     assert (card.training.data, card.training.recipe) == ("coins", "")
 
 

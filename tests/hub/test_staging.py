@@ -8,7 +8,7 @@ from hub_helpers import make_card, make_model, predict
 
 import zoo
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
-from zoo.hub import Metric, Training, load_checkpoint, plain, read_card
+from zoo.hub import Metric, Origin, Training, load_checkpoint, plain, read_card
 from zoo.hub.staging import stage
 
 pytestmark = pytest.mark.once
@@ -56,7 +56,7 @@ def test_training_further_takes_another_name(trained, to):
     refused(trained, to, "Tell how: training=", version=2)
     staged = stage(trained, to, TO, {**told, "name": "maxnorm_mlp3.mine"})
     assert (staged.card.metrics, staged.card.version) == ((), 1)
-    assert staged.card.training.settings == ("pretrained=maxnorm_mlp3.toy",)
+    assert staged.card.training.origin == Origin("maxnorm_mlp3.toy", 1, "toys", 9, 4.0)
     assert staged.card.labels == make_card().labels
     assert stage(trained, to, TO, {**told, "version": 2}).card.version == 2
 

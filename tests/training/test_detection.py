@@ -26,6 +26,7 @@ from training.detection.train import rate, train
 from training.loop import Guard, Stopped
 from training.strategies import Engine, sign_of_a_lost_process
 from zoo.errors import ZooError
+from zoo.hub import Origin
 from zoo.preprocessing import IMAGENET
 
 REPO = Path(__file__).parents[2]
@@ -157,6 +158,7 @@ def test_fine_tuning_a_detector_for_other_classes(finished, tmp_path):
     train(tuned, tmp_path / "run", "")
     before, after = zoo.load(run / "checkpoint"), zoo.load(tmp_path / "run" / "checkpoint")
     assert after.zoo_card.labels == ("disc", "rectangle", "star")
+    assert after.zoo_card.training.origin == Origin.of(before.zoo_card)
     old = {v.path: np.asarray(v.numpy()) for v in before.weights}
     new = {v.path: np.asarray(v.numpy()) for v in after.weights}
     changed = {path for path in old if old[path].shape != new[path].shape}

@@ -19,6 +19,7 @@ from training.results.rows import main as compare
 from training.results.rows import write as write_rows
 from training.results.runs import read_run
 from zoo.errors import ZooError
+from zoo.hub import Origin
 from zoo.preprocessing import CIFAR
 
 pytestmark = pytest.mark.once
@@ -232,7 +233,7 @@ def test_table_of_all_checkpoints(tmp_path, monkeypatch):
     small_checkpoint.write(
         tmp_path / "weights", model, "maxnorm_mlp3.toy", args, toy.RECIPE.preprocess,
         ("top", "left", "neither"), data="toy", recipe="toy", settings=("seed=3",), seed=3,
-        wall_time=5400.0,
+        epochs=34, wall_time=5400.0, origin=Origin("maxnorm_mlp3.first", 1, "toy", 28, 1800.0),
     )  # fmt: skip
     load = zoo.load
     monkeypatch.setattr("training.data.read", lambda name, split, *_, **__: toy.images(split))
@@ -245,12 +246,14 @@ def test_table_of_all_checkpoints(tmp_path, monkeypatch):
     assert differs == ["maxnorm_mlp3.toy: loss"]
     (row,) = read_csv(results / "results.csv")
     assert tuple(row) == checkpoints.COLUMNS
-    assert (row["recipe"], row["seed"], row["hours"]) == ("toy seed=3", "3", "1.5")
+    assert (row["recipe"], row["seed"]) == ("toy seed=3", "3")
+    assert (row["epochs"], row["hours"]) == ("28 + 34", "2.0")
     assert int(row["operations"]) == 36 * 4 + 4 * 4 + 4 * 4 + 4 * 3
     assert int(row["parameters"]) == model.count_params()
     assert int(row["images_per_second"]) > 0
     text = page.read_text()
     assert "| `maxnorm_mlp3.toy` |" in text
+    assert "| 28 + 34 epochs, seed 3, 2.0 h, " in text
     assert "(../results/maxnorm_table2_usps.md)" in text
 
 

@@ -22,6 +22,7 @@ from training.state import Position, restore_state, save_state, states
 from training.strategies import Engine
 from training.trainer import build
 from zoo.errors import ZooError
+from zoo.hub import Origin
 
 ROOT = Path(__file__).parents[2]
 once = pytest.mark.once
@@ -235,6 +236,20 @@ def test_starts_from_the_weights_of_a_checkpoint(uninterrupted, labels):
 def test_weights_that_do_not_fit_are_refused(uninterrupted, settings, told):
     with pytest.raises(ZooError, match=told):
         network(weights=str(uninterrupted / "checkpoint"), **settings)
+
+
+def test_the_card_tells_what_the_weights_were_before(uninterrupted, toy_data, tmp_path):
+    first = zoo.card(uninterrupted / "checkpoint")
+    assert first.training.origin is None
+    recipe = dataclasses.replace(
+        toy.RECIPE, epochs=1, warmup_epochs=0, weights=str(uninterrupted / "checkpoint")
+    )
+    train.train(recipe, tmp_path, "")
+    second = zoo.card(tmp_path / "checkpoint")
+    time = first.training.wall_time
+    assert second.training.origin == Origin("maxnorm_mlp3.toy", 1, "toy", 4, time)
+    assert Origin.of(second).epochs == 5
+    assert "maxnorm\\_mlp3.toy, version 1" in (tmp_path / "checkpoint" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("clip_norm", [0.0, 0.1])

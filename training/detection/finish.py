@@ -15,7 +15,7 @@ from training.detection.network import arguments, copy_of
 from training.detection.recipe import DetectionRecipe
 from training.state import write_atomically
 from zoo.detection.heads import CLASS_LAYERS
-from zoo.hub.card import BatchNorm, Card, Metric, Training
+from zoo.hub.card import BatchNorm, Card, Metric, Origin, Training
 from zoo.hub.checkpoint import save_checkpoint
 from zoo.models.blocks import BATCH_NORM
 
@@ -60,6 +60,7 @@ def _card(
     figures: dict[str, dict[str, Any]],
 ) -> Card:
     about = json.loads((run / "run.json").read_text())
+    before = recipe.weights or recipe.backbone_weights
     norms = [
         layer
         for layer in network._flatten_layers()
@@ -84,6 +85,7 @@ def _card(
         training=Training(
             recipe=about["name"],
             settings=tuple(_without_path(setting) for setting in about["settings"]),
+            origin=Origin.of(zoo.card(before)) if before else None,
             commit=about["commit"],
             data=recipe.data if recipe.data == "coco2017" else Path(recipe.data).name,
             # Begun passes over the photos; a row of the history is a round of updates.

@@ -33,8 +33,9 @@ protocols. This page is written by `python -m training.evaluate --all --data-dir
 
 Full test sets, single crops, from the files in `weights/`. Loss is cross-entropy in nats, ECE the
 expected calibration error over 15 bins, operations are multiply-adds for one image. Device and
-hours are those of the training. Images per second are the model's in this evaluation, on
-{machine}. All columns are in [results.csv](../results/results.csv).
+hours are those of the training; "28 + 34 epochs" are 34 from weights that had 28, and the hours
+those of both. Images per second are the model's in this evaluation, on {machine}. All columns are
+in [results.csv](../results/results.csv).
 """
 
 
@@ -75,6 +76,7 @@ def row(model, measured: dict[str, float], speed: float) -> dict:
 
     card = model.zoo_card
     training = card.training
+    epochs, seconds = length(training)
     return {
         "checkpoint": card.name,
         **{name: round(value, 6) for name, value in measured.items()},
@@ -83,11 +85,17 @@ def row(model, measured: dict[str, float], speed: float) -> dict:
         "images_per_second": round(speed),
         "recipe": " ".join([training.recipe, *training.settings]),
         "seed": training.seed,
-        "epochs": training.epochs,
+        "epochs": epochs,
         "device": training.device,
-        "hours": round(training.wall_time / 3600, 2),
+        "hours": round(seconds / 3600, 2),
         "published": training.published,
     }
+
+
+def length(training) -> tuple[str, float]:
+    """Epochs, in words, and seconds of a training and of those that it began from."""
+    parts = [training.origin, training] if training.origin else [training]
+    return " + ".join(str(part.epochs) for part in parts), sum(part.wall_time for part in parts)
 
 
 def write_page(results: Path = RESULTS, page: Path = PAGE) -> None:

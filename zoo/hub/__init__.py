@@ -1,6 +1,6 @@
 """Checkpoints: cards, folders, names."""
 
-from zoo.hub.card import BatchNorm, Card, FileEntry, Metric, Training, parse_card, to_json
+from zoo.hub.card import BatchNorm, Card, FileEntry, Metric, Origin, Training, parse_card, to_json
 from zoo.hub.checkpoint import load_checkpoint, read_card, save_checkpoint
 from zoo.hub.index import list_weights, load
 from zoo.hub.torch_file import read_torch_file
@@ -10,6 +10,7 @@ __all__ = [
     "Card",
     "FileEntry",
     "Metric",
+    "Origin",
     "Training",
     "list_weights",
     "load",

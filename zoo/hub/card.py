@@ -64,6 +64,41 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The checkpoint whose weights a training began from.
+
+    Attributes:
+        name, version: of that checkpoint.
+        data: what it was trained on.
+        epochs, wall_time: of it and of all that it began from, added up; seconds.
+    """
+
+    name: str
+    version: int
+    data: str
+    epochs: int
+    wall_time: float
+
+    def __str__(self) -> str:
+        length = [f"{self.epochs} epochs"] if self.epochs else []
+        data = [f"on {self.data}"] if self.data else []
+        told = " ".join(length + data)
+        return f"{self.name}, version {self.version}" + (f" ({told})" if told else "")
+
+    @classmethod
+    def of(cls, card: "Card") -> "Origin":
+        """What a training from the checkpoint of this card says of it."""
+        last, before = card.training, card.training.origin
+        return cls(
+            name=card.name,
+            version=card.version,
+            data=last.data,
+            epochs=last.epochs + (before.epochs if before else 0),
+            wall_time=last.wall_time + (before.wall_time if before else 0.0),
+        )
+
+
+@dataclass(frozen=True)
 class Training:
     """Where the weights come from.
 
@@ -77,6 +112,7 @@ class Training:
             after the last step; 0 where they are the moving averages.
         published: the paper's figure, in words; "" where there is none.
         curve: (epoch, training error, test error or None) by epoch.
+        origin: the checkpoint that it began from; None for fresh weights.
     """
 
     recipe: str = ""
@@ -91,6 +127,7 @@ class Training:
     recalibrated: int = 0
     published: str = ""
     curve: tuple[tuple[int, float, float | None], ...] = ()
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +245,12 @@ def _ranges(card: Card):
     yield "training.epochs", training.epochs, "0 or more", training.epochs >= 0
     yield "training.recalibrated", training.recalibrated, "0 or more", training.recalibrated >= 0
     yield "training.wall_time", training.wall_time, "0 or more", training.wall_time >= 0
+    if origin := training.origin:
+        path, named = "training.origin", _NAME.fullmatch(origin.name)
+        yield f"{path}.name", origin.name, "'architecture.tag'", named
+        yield f"{path}.version", origin.version, "1 or more", origin.version >= 1
+        yield f"{path}.epochs", origin.epochs, "0 or more", origin.epochs >= 0
+        yield f"{path}.wall_time", origin.wall_time, "0 or more", origin.wall_time >= 0
     yield "license", card.license, "named", card.license.strip()
 
 

@@ -86,10 +86,12 @@ def _task(card: Card) -> str:
 
 def _facts(card: Card) -> list[tuple[str, str]]:
     training = card.training
+    origin = [("weights before", str(training.origin))] if training.origin else []
     if training.recipe:
         command = " ".join(["python -m training.train", training.recipe, *training.settings])
         facts = [
             ("command", f"{command} --data-dir DATA"),
+            *origin,
             ("commit", training.commit),
             ("epochs", str(training.epochs)),
             ("seed", str(training.seed)),
@@ -100,6 +102,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
         facts = [
             ("program", "of the author's own, not a recipe of the zoo"),
             ("settings", ", ".join(training.settings)),
+            *origin,
             ("commit", training.commit),
             ("epochs", str(training.epochs or "")),
             ("backend, device", ", ".join(filter(None, (training.backend, training.device)))),

@@ -24,6 +24,7 @@ from zoo.hub.card import (
     BatchNorm,
     Card,
     FileEntry,
+    Origin,
 )
 from zoo.hub.checkpoint import (
     load_checkpoint,
@@ -203,7 +204,7 @@ def _of_known(base: Card, fields: dict[str, Any], trained: bool) -> Card:
         )
     training = dataclasses.replace(
         card.training,
-        settings=(f"pretrained={base.name}", *card.training.settings),
+        origin=Origin.of(base),
         backend=card.training.backend or keras.backend.backend(),
     )
     return dataclasses.replace(card, training=training, requires=_requires())
