@@ -64,12 +64,12 @@ def blobs(home):
     return {p for p in home.rglob("blobs/*") if p.is_file()}
 
 
-def damage(home, repo, name):
-    """Flips a bit."""
+def damage(home, repo, name, byte=b""):
+    """Flips the last bit of the byte: the one in the middle, or the last one of `byte`."""
     folder = home / "hub" / f"models--{repo.replace('/', '--')}"
     for path in {p.resolve() for p in folder.rglob(f"snapshots/*/{name}")}:
         data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
+        data[data.index(byte) + len(byte) - 1 if byte else len(data) // 2] ^= 1
         path.write_bytes(data)
 
 
@@ -142,8 +142,12 @@ def test_copies_of_a_repository_have_the_same_commits(environment, filled, home)
     assert {row["repo"] for row in run(environment, "list", "--json")[1]} == {REPO, "org/other"}
 
 
-def test_damaged_cards_are_not_removed(environment, filled, home):
-    damage(home, "org/other", "zoo.json")
+# A brace is not one any more; a seed is another one.
+@pytest.mark.parametrize("byte", [b"{", b'"seed": 0'])
+def test_damaged_cards_are_not_removed(environment, filled, home, byte):
+    damage(home, "org/other", "zoo.json", byte)
+    row = run(environment, "verify", "org/other", "--json")[1][0]
+    assert (row["name"], row["damaged"]) == ("", ["zoo.json"])
     before = blobs(home)
     assert run(environment, "clean", "org/other", "--yes") == (0, "Nothing to remove.\n")
     assert blobs(home) == before

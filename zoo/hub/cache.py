@@ -60,12 +60,12 @@ def list_cached(pattern: str = "*") -> list[Cached]:
             path = folder / CARD_FILE
             if not path.is_file():
                 continue
-            try:
-                card = parse_card(read_file(path, MAX_BYTES), str(path))
-            except CheckpointError:
-                if remote.is_content_of_its_blob(path):
+            card = None
+            if remote.is_content_of_its_blob(path):
+                try:
+                    card = parse_card(read_file(path, MAX_BYTES), str(path))
+                except CheckpointError:
                     continue  # as it was published: somebody else's file of this name
-                card = None
             name = card.name if card else ""
             if fnmatchcase(name, pattern) or fnmatchcase(repo.repo_id, pattern):
                 size, used = revision.size_on_disk, repo.last_accessed
@@ -76,8 +76,7 @@ def list_cached(pattern: str = "*") -> list[Cached]:
 
 def damaged_files(cached: Cached) -> list[str]:
     """Names of the files that are not as the card says; those not downloaded do not count."""
-    path = cached.folder / CARD_FILE
-    if cached.card is None or not remote.is_content_of_its_blob(path):
+    if cached.card is None:
         return [CARD_FILE]
     return [
         name
