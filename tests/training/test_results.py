@@ -255,6 +255,8 @@ def test_table_of_all_checkpoints(tmp_path, monkeypatch):
     assert "| `maxnorm_mlp3.toy` |" in text
     assert "| 28 + 34 epochs, seed 3, 2.0 h, " in text
     assert "(../results/maxnorm_table2_usps.md)" in text
+    assert "(../results/results.png)" in text
+    assert (results / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_results_of_the_repository_are_of_its_checkpoints():

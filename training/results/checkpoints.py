@@ -1,6 +1,7 @@
 """All shipped checkpoints, measured: `python -m training.evaluate --all --data-dir DATA`.
 
-Writes `results/results.csv` and, from it and what else is in `results/`, `docs/results.md`.
+Writes `results/results.csv` and, from it and what else is in `results/`, `results/results.png` and
+`docs/results.md`.
 """
 
 import csv
@@ -99,7 +100,7 @@ def length(training) -> tuple[str, float]:
 
 
 def write_page(results: Path = RESULTS, page: Path = PAGE) -> None:
-    """Writes the page from results.csv and the reproductions (*.md) beside it."""
+    """Writes the page and its picture from results.csv and the reproductions (*.md) beside it."""
     import keras
 
     from training.machine import device
@@ -120,7 +121,9 @@ def write_page(results: Path = RESULTS, page: Path = PAGE) -> None:
             f"{r['published'] or '–'} |"
         )
     head = HEAD.format(machine=f"{device()}, {keras.backend.backend()}")
-    parts = [head.strip(), "\n".join(lines)]
+    picture = "![Errors, operations and hours of every checkpoint](../results/results.png)"
+    parts = [head.strip(), "\n".join(lines), picture]
+    _draw(rows, results / "results.png")
     reproductions = sorted(results.glob("*.md"))
     if reproductions:
         titles = [(p, p.read_text().splitlines()[0].removeprefix("# ")) for p in reproductions]
@@ -128,3 +131,25 @@ def write_page(results: Path = RESULTS, page: Path = PAGE) -> None:
         parts += ["## Tables and figures of the papers", "\n".join(links)]
     page.parent.mkdir(exist_ok=True)
     page.write_text("\n\n".join(parts) + "\n")
+
+
+def _draw(rows: list[dict], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    rows = sorted(rows, key=lambda r: float(r["top1"]))
+    names = [r["checkpoint"] for r in rows]
+    panels = {
+        "test error (%)": [100 * (1 - float(r["top1"])) for r in rows],
+        "calibration error (%)": [100 * float(r["ece"]) for r in rows],
+        "million multiply-adds": [int(r["operations"]) / 1e6 for r in rows],
+        "hours of training": [float(r["hours"]) for r in rows],
+    }
+    figure = Figure(figsize=(11, 1 + 0.28 * len(rows)), dpi=100, layout="constrained")
+    places = figure.subplots(1, 4, sharey=True)
+    for axes, (label, values) in zip(places, panels.items(), strict=True):
+        bars = axes.barh(names, values, height=0.7)
+        axes.bar_label(bars, fmt="%.3g", padding=2, fontsize=8)
+        axes.set(xlabel=label)
+        axes.margins(x=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
