@@ -42,7 +42,8 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
     metrics = {}
     if recipe.recalibrate:
         print("Evaluating with the moving averages of the training …", flush=True)
-        metrics["test, moving averages"] = measure(network, test_set, recipe.preprocess)
+        moving = measure(network, test_set, recipe.preprocess)
+        metrics[f"{recipe.measured_on}, moving averages"] = moving
         count = min(recipe.recalibrate, len(train_set.y))
         print(f"Estimating BatchNorm statistics from {count} training images …", flush=True)
         index = np.random.default_rng(recipe.seed).permutation(len(train_set.y))[:count]
@@ -53,7 +54,7 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
         )
         recalibrate_batch_norm(network, images, recipe.recalibrate_batch)
     print("Evaluating …", flush=True)
-    metrics["test"] = measure(network, test_set, recipe.preprocess)
+    metrics[recipe.measured_on] = measure(network, test_set, recipe.preprocess)
     metrics["train"] = measure(network, train_set, recipe.preprocess)
 
     save_checkpoint(

@@ -46,8 +46,8 @@ def write_events(folder: Path, row: dict) -> None:
 
 
 def draw_curve(path: Path, history: list[dict]) -> None:
-    """Error in percent by epoch, training (with augmentation) and test; of a training without
-    accuracy, its losses. Needs matplotlib."""
+    """Error in percent by epoch, training (with augmentation) and test or held out; of a training
+    without accuracy, its losses. Needs matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -55,7 +55,11 @@ def draw_curve(path: Path, history: list[dict]) -> None:
     figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
     axes = figure.subplots()
     if any("accuracy" in row for row in history):
-        shown = {"accuracy": "training", "test_accuracy": "test, moving averages"}
+        shown = {
+            "accuracy": "training",
+            "test_accuracy": "test, moving averages",
+            "held_out_accuracy": "held out, moving averages",
+        }
         lines = {shown[key]: _points(history, key, lambda v: 100 * (1 - v)) for key in shown}
         axes.set(xlabel="epoch", ylabel="error (%)")
     else:

@@ -53,7 +53,7 @@ def train(
         position, metrics: from `training.state.restore_state`.
         epochs, steps: passes, and steps of `fit` in each.
         data: (epoch, first step) -> what `fit` takes.
-        validate: finished epochs -> figures of the test set, or {}.
+        validate: finished epochs -> figures of other images, by their names in the log, or {}.
         batch_size: images of a step, for the log.
         callbacks: Keras's, for `fit`.
         average: a `zoo.callbacks.WeightAverage` among `callbacks`, whose variables are state.
@@ -99,7 +99,7 @@ def train(
             row |= {key: float(values[-1]) for key, values in figures.items()}
             row["images_per_second"] = round(batch_size * steps / guard.seconds())
             guard.check(row)
-            row |= {f"test_{key}": float(value) for key, value in validate(epoch + 1).items()}
+            row |= {key: float(value) for key, value in validate(epoch + 1).items()}
             history.append(row)
             if chief:
                 _attempt("the log", lambda: write_log(run, history, tensorboard=tensorboard))

@@ -61,8 +61,9 @@ def publish(
     The name is that of the run's card, or "architecture.tag".
 
     Raises:
-        ValueError: the run is not finished; a checkpoint of that name is there already and
-            `new_version` is False; or float16 costs more accuracy than `FLOAT16_TOLERANCE`.
+        ValueError: the run is not finished, or held images out; a checkpoint of that name is there
+            already and `new_version` is False; or float16 costs more accuracy than
+            `FLOAT16_TOLERANCE`.
     """
     from training.data import read
     from training.evaluate import command, measure
@@ -72,6 +73,12 @@ def publish(
 
     if not (run / "metrics.json").is_file():
         raise ZooError(f"{run} is not a finished run: it has no metrics.json. Train it to the end.")
+    measured = json.loads((run / "metrics.json").read_text())
+    if "test" not in measured:
+        raise ZooError(
+            f"{run} held out a part of the training set to choose settings by. Train with the "
+            "settings that it speaks for, on all images, and publish that."
+        )
     model = load_checkpoint(run / "checkpoint")
     card = model.zoo_card
     if tag is not None:
@@ -106,7 +113,7 @@ def publish(
                     command=command(card.name, split),
                 )
             )
-    full = json.loads((run / "metrics.json").read_text())["test"]["top1"]
+    full = measured["test"]["top1"]
     if full - metrics[0].value > FLOAT16_TOLERANCE:
         shutil.rmtree(staged)
         raise ZooError(

@@ -47,6 +47,9 @@ class Recipe:
         pipeline: see `training.data.pipeline`.
         validate_every: epochs between evaluations on the test set, for the curve only; the last
             epoch is what ships. 0 for none.
+        holdout: training images, the same ones for all seeds, that are not trained on but evaluated
+            in place of the test set, to choose settings; such a run cannot be published. 0 for
+            none. See `training.data.holdout`.
         recalibrate: training images from which BatchNorm statistics are estimated anew before
             evaluation and publishing; 0 for none.
         recalibrate_batch: images per pass of that; all in one is exact.
@@ -85,6 +88,7 @@ class Recipe:
     seed: int = 0
     pipeline: str = "auto"
     validate_every: int = 1
+    holdout: int = 0
     recalibrate: int = 10_000
     recalibrate_batch: int = 1000
     signals_every: int = 0
@@ -93,6 +97,11 @@ class Recipe:
     preprocess: Preprocess = None  # type: ignore[assignment]
     model_args: Mapping[str, Any] = field(default_factory=dict)
     published: str = ""
+
+    @property
+    def measured_on(self) -> str:
+        """The images that a run is evaluated on, as its logs call them."""
+        return "held_out" if self.holdout else "test"
 
 
 FIXED = ("multipliers", "preprocess", "model_args", "published")

@@ -128,13 +128,17 @@ def train(
     import zoo
     from training import finish, loop, signals, state
     from training.data import read
+    from training.data.holdout import hold_out
     from training.data.pipeline import Batches, Share, evaluation
     from training.trainer import build, prepare_layer
 
     if engine.chief:
         describe(recipe, run, name, engine)
     train_set = read(recipe.data, "train", data_dir, download=download)
-    test_set = read(recipe.data, "test", data_dir, download=download)
+    if recipe.holdout:
+        train_set, test_set = hold_out(train_set, recipe.holdout)
+    else:
+        test_set = read(recipe.data, "test", data_dir, download=download)
     recipe = dataclasses.replace(recipe, preprocess=preprocessing(recipe, train_set))
     share = Share(engine.parts, engine.mine, engine.devices)
     draws = prepare_layer(recipe).draws
@@ -189,8 +193,8 @@ def train(
             )
         del figures["loss"]  # with regularizers, and the filled-up images counted
         if engine.chief:
-            print(f"  test: {figures}", flush=True)
-        return figures
+            print(f"  {recipe.measured_on}: {figures}", flush=True)
+        return {f"{recipe.measured_on}_{key}": value for key, value in figures.items()}
 
     history = loop.train(
         trainer,

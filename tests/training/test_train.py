@@ -17,7 +17,10 @@ from safetensors.numpy import load_file
 
 import zoo
 from training import evaluate, publish_checkpoint, train
+from training.data import Images, Pictures
+from training.data.holdout import hold_out
 from training.diverged import report
+from training.results.runs import read_run
 from training.state import Position, restore_state, save_state, states
 from training.strategies import Engine
 from training.trainer import build
@@ -314,6 +317,45 @@ def test_run_to_published_checkpoint(toy_data, uninterrupted, tmp_path, monkeypa
     other = publish_checkpoint.publish(uninterrupted, tmp_path / "weights", "", tag="toy_short")
     assert other.name == zoo.card(other).name == "maxnorm_mlp3.toy_short"
     assert zoo.card(other).version == zoo.card(folder).version - 1
+
+
+def test_settings_are_chosen_on_held_out_images(monkeypatch, tmp_path):
+    asked = []
+
+    def read(name, split, *_, **__):
+        asked.append(split)
+        return toy.images(split)
+
+    monkeypatch.setattr("training.data.read", read)
+    recipe = train.recipes.override(toy.RECIPE, ["epochs=2", "holdout=25"])
+    metrics = train.train(recipe, tmp_path / "run", "")
+    assert asked == ["train"]  # the test set is not so much as opened
+    assert metrics.keys() == {"held_out", "held_out, moving averages", "train"}
+    log = json.loads((tmp_path / "run" / "log.json").read_text())
+    assert "held_out_accuracy" in log[-1]
+    assert not any(key.startswith("test") for row in log for key in row)
+    with pytest.raises(ZooError, match="held out a part of the training set"):
+        publish_checkpoint.publish(tmp_path / "run", tmp_path / "weights", "")
+    assert not (tmp_path / "weights").exists()
+    with pytest.raises(ZooError, match="held images out"):
+        read_run(tmp_path / "run")
+
+
+def test_holding_out_parts_the_training_set():
+    whole = toy.images()
+    kept, held = hold_out(whole, 25)
+    assert (len(kept.y), len(held.y), held.labels) == (65, 25, whole.labels)
+    both = np.concatenate([kept.x, held.x])
+    assert {x.tobytes() for x in both} == {x.tobytes() for x in whole.x}  # all differ
+    label = {x.tobytes(): y for x, y in zip(whole.x, whole.y, strict=True)}
+    assert all(label[x.tobytes()] == y for x, y in zip(held.x, held.y, strict=True))
+    np.testing.assert_array_equal(hold_out(whole, 25)[1].x, held.x)
+    for count in (90, -1):
+        with pytest.raises(ZooError, match=f"Received: {count}"):
+            hold_out(whole, count)
+    on_disk = Images(Pictures([b""] * 90), whole.y, whole.labels)
+    with pytest.raises(ZooError, match="read into memory"):
+        hold_out(on_disk, 25)
 
 
 def test_a_run_folder_of_other_settings_is_refused(uninterrupted, capsys, toy_data):

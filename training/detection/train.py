@@ -131,7 +131,7 @@ def train(
         data=lambda turn, first: engine.distribute(
             data.steps(turn * recipe.round + first, (turn + 1) * recipe.round)
         ),
-        validate=lambda done: validation(model, done),
+        validate=lambda done: {f"test_{key}": v for key, v in validation(model, done).items()},
         batch_size=recipe.batch_size,
         callbacks=[],
         chief=engine.chief,

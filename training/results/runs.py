@@ -47,12 +47,18 @@ def read_run(folder: Path) -> Run | None:
     """The run in a folder, or None where there is none or it is not finished.
 
     Raises:
-        ValueError: one of its files cannot be read.
+        ValueError: one of its files cannot be read; it was not measured on the test set.
     """
     if not (folder / "metrics.json").is_file():
         return None
     names = ("run.json", "log.json", "metrics.json")
-    return Run(folder, *[read_json(folder / name) for name in names])
+    run = Run(folder, *[read_json(folder / name) for name in names])
+    if run.about["recipe"].get("holdout"):
+        raise ZooError(
+            f"{folder} held images out to choose settings, and no table has such figures. Move it "
+            "to another folder."
+        )
+    return run
 
 
 def read_json(path: Path):
