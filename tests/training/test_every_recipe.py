@@ -5,6 +5,7 @@ is then equal runs once. Their real nets are built by `python -m training.recipe
 """
 
 import dataclasses
+import inspect
 import json
 
 import keras
@@ -45,6 +46,8 @@ def shallow(name: str) -> str:
 def small(recipe: Recipe) -> Recipe:
     """The same program, in a second."""
     args = {k: NUMBERS[k] if v and k in NUMBERS else v for k, v in recipe.model_args.items()}
+    if "width" in inspect.signature(registry.find(recipe.model).family).parameters:
+        args["width"] = 8
     how = recipe.preprocess
     side = {16: 16, 28: 28}.get(how.size[0], 32 if how.size[0] < 224 else 64)
     return dataclasses.replace(
