@@ -11,10 +11,11 @@ Expected:  6.23% test error after recalibration (6.53% before), as `maxnorm_mlp1
            6.28% with a standard deviation of 0.28 over three seeds (`maxnorm_table2_usps`), none
            of which reaches the published figure. Nor does another rate or schedule (seed 0):
            learning_rate=0.003 ends at 7.22%, 0.03 at 7.27%, schedule=steps (0.01 to 0.0001) at
-           6.73%. 0.1 was given up after 170 epochs, at 51% training accuracy, and 0.001 after 36, at
-           83.5%, where 0.01 has 95.1%. It is not optimization that is missing, the finished runs
-           have training errors of 0.1% and less, but for 0.03 (0.7%): with crop=1, which shifts the
-           digits by up to one pixel, the test error is 4.98% (`maxnorm_mlp100.usps_shifted`).
+           6.73%. 0.1 was given up after 170 epochs, at 51% training accuracy, and 0.001 after 36,
+           at 83.5%, where 0.01 has 95.1%. It is not optimization that is missing, the finished
+           runs have training errors of 0.1% and less, but for 0.03 (0.7%): with crop=1, which
+           shifts the digits by up to one pixel, the test error is 4.98%
+           (`maxnorm_mlp100.usps_shifted`).
 """
 
 from training.recipe import Recipe
