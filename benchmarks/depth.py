@@ -24,7 +24,7 @@ def first_steps(depth: int, loops: bool = True) -> dict[str, float]:
     from zoo.layers import repeat
 
     if not loops:
-        repeat.LEAST = (math.inf, math.inf)
+        repeat.LOOP_FROM = (math.inf, math.inf)
     x = np.random.default_rng(0).random((8, 8, 8, 3), "float32")
     y = np.arange(8)
     began = time.perf_counter()

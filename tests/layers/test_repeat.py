@@ -32,7 +32,7 @@ def loops(monkeypatch):
     calls = []
     backend = keras.backend.backend()
     loop = repeat._LOOPS[backend]
-    monkeypatch.setattr(repeat, "LEAST", (2, 2))
+    monkeypatch.setattr(repeat, "LOOP_FROM", (2, 2))
     monkeypatch.setitem(repeat._LOOPS, backend, lambda *a: calls.append(1) or loop(*a))
     return calls
 
@@ -78,7 +78,7 @@ def test_loop_equals_layer_by_layer(stage, loops, monkeypatch):
 
     looped = run()
     assert len(loops) == 3
-    monkeypatch.setattr(repeat, "LEAST", NEVER)
+    monkeypatch.setattr(repeat, "LOOP_FROM", NEVER)
     plain = run()
     assert len(loops) == 3
     for got, expected in zip(looped, plain, strict=True):
@@ -90,7 +90,7 @@ def test_loop_equals_layer_by_layer(stage, loops, monkeypatch):
 def test_compiled_steps_equal(jit, loops, monkeypatch):
     looped = fit(model_of({}), jit)
     assert loops
-    monkeypatch.setattr(repeat, "LEAST", NEVER)
+    monkeypatch.setattr(repeat, "LOOP_FROM", NEVER)
     assert_near(looped, fit(model_of({}), jit), 1e-4)
 
 
@@ -100,7 +100,7 @@ def test_mixed_precision(loops, monkeypatch):
         x, half = images(), model_of({})
         looped = array(half(x, training=True))
         moved = states(half)
-        monkeypatch.setattr(repeat, "LEAST", NEVER)
+        monkeypatch.setattr(repeat, "LOOP_FROM", NEVER)
         plain = model_of({})
         expected = array(plain(x, training=True))
     finally:
@@ -151,7 +151,7 @@ def test_blocks_that_are_not_frozen_alike_go_one_by_one(loops):
 
 
 def test_few_layers_are_no_loop(loops, monkeypatch):
-    monkeypatch.setattr(repeat, "LEAST", (4, 3))
+    monkeypatch.setattr(repeat, "LOOP_FROM", (4, 3))
     model = model_of({})  # three blocks behind the first
     model(images(), training=True)
     assert not loops

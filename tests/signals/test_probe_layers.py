@@ -7,7 +7,7 @@ from helpers import array
 from keras import layers, ops
 
 from zoo.errors import ZooError
-from zoo.layers.repeat import LEAST
+from zoo.layers.repeat import LOOP_FROM
 from zoo.models.residual_block import ResidualStage
 from zoo.signals import Probe, Tap, gradient_norm, mean_square, of_kernels, raw
 
@@ -114,7 +114,7 @@ def test_kernels_have_one_name_in_all_instruments():
 
 
 def test_stages_that_loop_over_their_blocks_are_read_block_by_block():
-    blocks = 4 if LEAST[0] == np.inf else LEAST[0]
+    blocks = 4 if LOOP_FROM[0] == np.inf else LOOP_FROM[0]
     model = keras.Sequential(
         [
             keras.Input((2, 2, 2)),

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.layers.repeat import one_by_one
+from zoo.layers.repeat import without_loops
 
 
 def recalibrate_batch_norm(model: keras.Model, inputs, batch_size: int | None = None) -> int:
@@ -47,7 +47,7 @@ def recalibrate_batch_norm(model: keras.Model, inputs, batch_size: int | None = 
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_no_gradients())
-            stack.enter_context(one_by_one())
+            stack.enter_context(without_loops())
             for layer in norms:
                 stack.enter_context(_batch_statistics(layer))
             for start in starts:

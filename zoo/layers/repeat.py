@@ -12,13 +12,13 @@ from zoo.layers import loop_conv
 # From this many layers on, in training and in inference, a loop saves more in tracing and compiling
 # than it costs (`benchmarks/depth.py`). TensorFlow keeps plain graphs for inference as long as
 # they compile in reasonable time: they are what gets exported.
-LEAST = {"jax": (4, 4), "tensorflow": (16, 128)}.get(keras.backend.backend(), (math.inf,) * 2)
+LOOP_FROM = {"jax": (4, 4), "tensorflow": (16, 128)}.get(keras.backend.backend(), (math.inf,) * 2)
 
 _looping = True
 
 
 @contextlib.contextmanager
-def one_by_one():
+def without_loops():
     """Within it there are no loops: for what looks into the layers or changes them as they run."""
     global _looping
     previous, _looping = _looping, False
@@ -43,7 +43,7 @@ def repeat(layers: Sequence[keras.Layer], x, training: bool | None = None):
         x: tensor.
         training: as layers take it.
     """
-    enough = len(layers) >= LEAST[0 if training else 1]
+    enough = len(layers) >= LOOP_FROM[0 if training else 1]
     if not (_looping and enough and _frozen_alike(layers)):
         for layer in layers:
             x = layer(x, training=training)

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.repeat import one_by_one
+from zoo.layers.repeat import without_loops
 from zoo.signals.differentiate import differentiate, value_here
 from zoo.signals.taps import Recorder, Tap, layers_of, named_kernels
 
@@ -118,7 +118,7 @@ class Probe:
         )
         # As fit does: a model may not take the argument.
         training = {"training": self.training} if self.model._call_has_training_arg else {}
-        with recorder.attached(), one_by_one():
+        with recorder.attached(), without_loops():
             outputs, _ = self.model.stateless_call(trainable, states, x, **training)
         found = recorder.forward
         self._forward_keys = [(signal, place) for signal in found for place in found[signal]]
