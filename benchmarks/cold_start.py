@@ -31,7 +31,7 @@ def write_files() -> None:
 
     import zoo
     from benchmarks.torch_resnet50 import network
-    from zoo.hub import BatchNorm, Card, Training, save_checkpoint
+    from zoo.checkpoint import BatchNorm, Card, Training, save_checkpoint
     from zoo.preprocessing import IMAGENET
 
     model = zoo.create(MODEL)
@@ -91,7 +91,7 @@ def with_keras(load: Callable[[], object]) -> Callable[[], dict[str, float]]:
 
 def floor():
     import zoo
-    from zoo.hub.deferred import build_without_values
+    from zoo.models.deferred import build_without_values
 
     with open(path("zoo/model.safetensors"), "rb") as file:
         hashlib.sha256(file.read()).hexdigest()

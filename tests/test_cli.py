@@ -14,9 +14,10 @@ from PIL import Image
 
 import zoo
 from zoo import cli_probe
+from zoo.checkpoint import BatchNorm, Card, Metric, Training, parse_card, save_checkpoint
 from zoo.cli import main
 from zoo.errors import UnknownNameError, ZooError
-from zoo.hub import BatchNorm, Card, Metric, Training, index, parse_card, save_checkpoint
+from zoo.hub import index
 from zoo.prediction import predict
 from zoo.preprocessing import Preprocess
 from zoo.signals.profile import gradient_norms

@@ -9,9 +9,9 @@ from helpers import array, weight_gradients
 from keras import ops
 
 import zoo
-from zoo.conversion import _SOURCES
 from zoo.errors import CheckpointError, ZooError
-from zoo.hub.deferred import build_without_values
+from zoo.formats.conversion import _SOURCES
+from zoo.models.deferred import build_without_values
 
 torch = pytest.importorskip("torch")
 import torch_nets  # noqa: E402

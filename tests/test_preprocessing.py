@@ -344,7 +344,7 @@ def test_errors_of_long_statistics_are_short():
 
 
 def test_per_pixel_statistics_survive_the_card():
-    from zoo.hub.card import parse_card, to_json
+    from zoo.checkpoint.card import parse_card, to_json
 
     card = zoo.card("maxnorm_plainnet50.cifar10")
     values = np.random.default_rng(0).uniform(0.1, 1, 32 * 32 * 3).tolist()

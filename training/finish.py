@@ -12,8 +12,8 @@ from training.evaluate import measure
 from training.recipe import Recipe
 from training.state import write_atomically
 from zoo.callbacks import recalibrate_batch_norm
-from zoo.hub.card import BatchNorm, Card, Origin, Training
-from zoo.hub.checkpoint import save_checkpoint
+from zoo.checkpoint.card import BatchNorm, Card, Origin, Training
+from zoo.checkpoint.folder import save_checkpoint
 from zoo.models.blocks import BATCH_NORM
 
 

@@ -61,8 +61,8 @@ def _measured(name: str) -> str:
 
 def main() -> None:
     import zoo
-    from zoo.hub.deferred import build_without_values
     from zoo.models.cost import multiply_adds, weight_layers
+    from zoo.models.deferred import build_without_values
     from zoo.models.registry import variants
 
     facts = {}

@@ -67,9 +67,9 @@ def publish(
     """
     from training.data import read
     from training.evaluate import command, measure
+    from zoo.checkpoint.card import Metric
+    from zoo.checkpoint.folder import load_checkpoint, read_card, save_checkpoint
     from zoo.errors import ZooError
-    from zoo.hub.card import Metric
-    from zoo.hub.checkpoint import load_checkpoint, read_card, save_checkpoint
 
     if not (run / "metrics.json").is_file():
         raise ZooError(f"{run} is not a finished run: it has no metrics.json. Train it to the end.")

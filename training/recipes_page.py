@@ -76,8 +76,8 @@ def _multiply_adds(model: str, input_shape: tuple, num_classes: int, model_args:
     import keras
 
     import zoo
-    from zoo.hub.deferred import build_without_values
     from zoo.models.cost import multiply_adds
+    from zoo.models.deferred import build_without_values
 
     arguments = {"input_shape": input_shape, "num_classes": num_classes, **dict(model_args)}
     result = multiply_adds(build_without_values(lambda: zoo.create(model, **arguments)))

@@ -13,7 +13,7 @@ from zoo import (
     regularizers,
     signals,
 )
-from zoo.conversion import convert
+from zoo.formats.conversion import convert
 from zoo.hub.index import card, list_weights, load
 from zoo.hub.publish import publish
 from zoo.models import create, list_models

@@ -178,7 +178,7 @@ def _info(args: argparse.Namespace) -> int:
         return 0
     card = index.card(args.name)
     if args.json:
-        from zoo.hub.card import to_json
+        from zoo.checkpoint.card import to_json
 
         print(to_json(card), end="")
     else:
@@ -188,9 +188,9 @@ def _info(args: argparse.Namespace) -> int:
 
 def _architecture(name: str) -> dict[str, Any]:
     from zoo.hub import index
-    from zoo.hub.deferred import build_without_values
     from zoo.models.arguments import ARGUMENTS
     from zoo.models.cost import multiply_adds
+    from zoo.models.deferred import build_without_values
     from zoo.models.registry import create, find
 
     variant = find(name)

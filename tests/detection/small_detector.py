@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from zoo.detection import MaskRCNN
-from zoo.hub.deferred import build_without_values, fill
+from zoo.models.deferred import build_without_values, fill
 
 SIZE, CLASSES, SLOTS = 64, 3, 300
 TINY = {

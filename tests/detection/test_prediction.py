@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 import zoo
+from zoo.checkpoint import BatchNorm, Card, Training, load_checkpoint, save_checkpoint
 from zoo.cli import main
 from zoo.detection import masks
 from zoo.detection.examples import resize_and_pad
 from zoo.errors import ImageError, ZooError
-from zoo.hub import BatchNorm, Card, Training, load_checkpoint, save_checkpoint
-from zoo.hub.staging import stage
+from zoo.hub.upload import stage
 from zoo.preprocessing import IMAGENET, normalize
 
 ARGS = {

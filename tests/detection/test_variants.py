@@ -10,12 +10,13 @@ from helpers import array
 from hub_helpers import edit_card, make_card, make_checkpoint, make_model
 
 import zoo
+from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main
 from zoo.detection.heads import CLASS_LAYERS
 from zoo.errors import CheckpointError, ZooError
-from zoo.hub import load_checkpoint, save_checkpoint, staging
-from zoo.hub.deferred import build_without_values
+from zoo.hub import upload
 from zoo.models import registry
+from zoo.models.deferred import build_without_values
 
 NAME = "mask_rcnn_plainnet20"
 SMALL = {
@@ -201,8 +202,8 @@ def test_features_are_not_those_of_a_detector(checkpoint):
 
 def test_a_new_card_names_the_layers_of_the_classes():
     model = build_without_values(lambda: zoo.create(NAME, **ARGS))
-    fields = {"name": f"{NAME}.toy", "args": ARGS} | dict.fromkeys(staging._NEEDED, None)
-    assert staging._of_new_model(model, fields | {"name": f"{NAME}.toy"}).head == CLASS_LAYERS
+    fields = {"name": f"{NAME}.toy", "args": ARGS} | dict.fromkeys(upload._NEEDED, None)
+    assert upload._of_new_model(model, fields | {"name": f"{NAME}.toy"}).head == CLASS_LAYERS
 
 
 def test_info(capsys):

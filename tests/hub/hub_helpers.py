@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 import zoo
-from zoo.hub import BatchNorm, Card, Metric, Origin, Training, save_checkpoint
+from zoo.checkpoint import BatchNorm, Card, Metric, Origin, Training, save_checkpoint
 from zoo.preprocessing import Preprocess
 
 MLP = {"input_shape": [4, 4, 1], "units": 5, "num_classes": 3}

@@ -28,5 +28,5 @@ def fine_tune(name: str, to: str, options: dict[str, Any]) -> Any:
     model = zoo.load(name, num_classes=2)
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(images(model), np.array([0, 1, 1, 0]), verbose=0)
-    training = zoo.hub.Training(data="coins", epochs=1)
+    training = zoo.checkpoint.Training(data="coins", epochs=1)
     return zoo.publish(model, to, training=training, **options), predict(model)

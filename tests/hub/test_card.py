@@ -6,8 +6,8 @@ import json
 import pytest
 from hub_helpers import make_card
 
+from zoo.checkpoint import FileEntry, Origin, Training, parse_card, to_json
 from zoo.errors import CheckpointError
-from zoo.hub import FileEntry, Origin, Training, parse_card, to_json
 
 pytestmark = pytest.mark.once
 

@@ -11,8 +11,8 @@ from hub_helpers import images, make_card, make_checkpoint, make_model, predict
 from safetensors.numpy import load
 
 import zoo
+from zoo.checkpoint import Metric, load_checkpoint, read_card, save_checkpoint
 from zoo.errors import CheckpointError, ZooError
-from zoo.hub import Metric, load_checkpoint, read_card, save_checkpoint
 
 
 def weights(model) -> dict[str, np.ndarray]:
@@ -67,7 +67,7 @@ def test_fresh_process(mlp):
     folder, model, _ = mlp
     code = (
         "import sys; sys.path.insert(0, 'tests/hub'); import zoo.hub; import hub_helpers as h;"
-        "print(h.predict(zoo.hub.load_checkpoint(sys.argv[1])).tobytes().hex())"
+        "print(h.predict(zoo.checkpoint.load_checkpoint(sys.argv[1])).tobytes().hex())"
     )
     result = run_python(code, str(folder), PYTHONPATH=".")
     assert result.returncode == 0, result.stderr

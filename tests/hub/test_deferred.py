@@ -7,8 +7,9 @@ from helpers import array
 from hub_helpers import images, make_checkpoint, predict
 
 import zoo
-from zoo.hub import deferred, load_checkpoint
+from zoo.checkpoint import load_checkpoint
 from zoo.initializers import Orthonormal
+from zoo.models import deferred
 from zoo.models.registry import variants
 
 

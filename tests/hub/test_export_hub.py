@@ -11,8 +11,8 @@ from test_models import images, small
 
 import zoo
 from zoo.errors import ZooError
-from zoo.hub.export import export_preset, save_keras_files
-from zoo.hub.plain import plain_model
+from zoo.formats.export import export_preset, save_keras_files
+from zoo.formats.keras_form import plain_model
 
 pytestmark = pytest.mark.once
 

@@ -19,9 +19,9 @@ from hub_helpers import make_card, write_weights
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zoo.checkpoint import FileEntry, load_checkpoint, parse_card, to_json
+from zoo.checkpoint.safetensors import parse_tensors
 from zoo.errors import CheckpointError
-from zoo.hub import FileEntry, load_checkpoint, parse_card, to_json
-from zoo.hub.tensor_file import parse_tensors
 
 pytestmark = pytest.mark.once
 

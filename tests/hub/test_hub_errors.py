@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import errors
 
 from zoo.errors import CheckpointError, HubError
-from zoo.hub.hub_errors import explain, translated
+from zoo.hub.errors import explain, translated
 
 pytestmark = pytest.mark.once
 

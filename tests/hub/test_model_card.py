@@ -6,8 +6,8 @@ import re
 import pytest
 from hub_helpers import make_card
 
-from zoo.hub import FileEntry, Metric, Origin, Training
-from zoo.hub.model_card import readme
+from zoo.checkpoint import FileEntry, Metric, Origin, Training
+from zoo.checkpoint.readme import readme
 
 yaml = pytest.importorskip("yaml")
 

@@ -13,8 +13,8 @@ from loopback.faults import Fault
 from loopback.routes import HubRoutes
 from publishing import fine_tune, publish
 
+from zoo.checkpoint import parse_card, save_checkpoint
 from zoo.errors import HubError, ZooError
-from zoo.hub import parse_card, save_checkpoint
 from zoo.hub.publish import Published, write_pin
 
 pytestmark = pytest.mark.once

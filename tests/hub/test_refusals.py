@@ -12,8 +12,9 @@ from helpers import array
 from hub_helpers import edit_card, edit_weights, make_checkpoint, write_weights
 from safetensors.numpy import load, save
 
+from zoo.checkpoint import folder as checkpoint
+from zoo.checkpoint import load_checkpoint, read_card
 from zoo.errors import CheckpointError
-from zoo.hub import checkpoint, load_checkpoint, read_card
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ import safetensors.numpy
 from hub_helpers import edit_card, make_card, make_checkpoint, make_model, predict
 from safetensors import safe_open
 
+from zoo.checkpoint import load_checkpoint, read_card, save_checkpoint
+from zoo.checkpoint.files import write_files
+from zoo.checkpoint.tensors import encode, read_weights, split
 from zoo.errors import CheckpointError
-from zoo.hub import load_checkpoint, read_card, save_checkpoint
-from zoo.hub.files import write_files
-from zoo.hub.tensors import encode, read_weights, split
 
 INDEX = "model.safetensors.index.json"
 # The toy has 223 float32 weights: with this limit three shards.

@@ -7,9 +7,10 @@ import pytest
 from hub_helpers import make_card, make_model, predict
 
 import zoo
+from zoo.checkpoint import Metric, Origin, Training, load_checkpoint, read_card
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
-from zoo.hub import Metric, Origin, Training, load_checkpoint, plain, read_card
-from zoo.hub.staging import stage
+from zoo.formats import keras_form
+from zoo.hub.upload import stage
 
 pytestmark = pytest.mark.once
 
@@ -150,7 +151,7 @@ def test_damaged_folder(folder, to):
 
 def test_a_net_without_a_plain_form(template, to, monkeypatch):
     """As one that is too deep: everything but Keras's own files goes up, and the page says so."""
-    monkeypatch.setattr(plain, "_MOST_LAYERS", 3)
+    monkeypatch.setattr(keras_form, "_MOST_LAYERS", 3)
     staged = stage(template[0], to, TO, {})
     assert "too deep" in staged.remark
     assert sorted(path.name for path in to.iterdir()) == [

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from zoo.checkpoint.safetensors import MAX_HEADER, parse_tensors
 from zoo.errors import CheckpointError
-from zoo.hub.tensor_file import MAX_HEADER, parse_tensors
 
 pytestmark = pytest.mark.once
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import CheckpointError
-from zoo.hub.torch_file import read_torch_file
+from zoo.formats.torch_file import read_torch_file
 
 # Python's reader of pickles warns of text that is escaped wrongly.
 pytestmark = [
@@ -204,7 +204,7 @@ def test_pytorch_is_not_needed(tmp_path):
         "import keras\n"
         "if keras.backend.backend() != 'torch':\n"
         "    sys.modules['torch'] = None\n"
-        "from zoo.hub import read_torch_file\n"
+        "from zoo.formats import read_torch_file\n"
         "print(read_torch_file(sys.argv[1])['x'].tolist())\n",
         str(path),
     )

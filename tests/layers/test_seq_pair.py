@@ -7,9 +7,9 @@ import pytest
 from helpers import array, gradient, run_python, weight_gradients
 from keras import ops
 
-from zoo.hub.deferred import build_without_values, fill
 from zoo.initializers import SeqContract
 from zoo.layers import SeqConvPair2D, SeqDensePair
+from zoo.models.deferred import build_without_values, fill
 
 SHAPE = (6, 5, 4)
 CONV = [

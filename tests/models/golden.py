@@ -31,7 +31,7 @@ def describe(model) -> dict:
 def build(name: str):
     """The model without values: shapes and names are all that is looked at."""
     import zoo
-    from zoo.hub.deferred import build_without_values
+    from zoo.models.deferred import build_without_values
 
     return build_without_values(lambda: zoo.create(name))
 

@@ -9,8 +9,8 @@ from helpers import array
 
 import zoo
 from zoo.errors import ZooError
-from zoo.hub.deferred import build_without_values
 from zoo.models import ResidualBlock, ResidualStage
+from zoo.models.deferred import build_without_values
 from zoo.models.residual import large_resnet, small_resnet
 
 GOLDEN = json.loads(golden.PATH.read_text())

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 import zoo
-from zoo.hub.deferred import build_without_values
 from zoo.models.cost import weight_layers
+from zoo.models.deferred import build_without_values
 
 
 def test_2402_layers_build():

@@ -4,7 +4,7 @@ import pytest
 
 import zoo
 from zoo.errors import ZooError
-from zoo.hub.deferred import build_without_values
+from zoo.models.deferred import build_without_values
 
 SMALL = {"width": 2, "units": 6, "num_classes": 3}
 

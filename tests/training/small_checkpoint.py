@@ -4,8 +4,8 @@ import dataclasses
 from pathlib import Path
 
 import zoo
-from zoo.hub.card import Card, Metric
-from zoo.hub.checkpoint import save_checkpoint
+from zoo.checkpoint.card import Card, Metric
+from zoo.checkpoint.folder import save_checkpoint
 from zoo.preprocessing import Preprocess
 
 

@@ -25,8 +25,8 @@ from training.detection.recipe import DetectionRecipe
 from training.detection.train import rate, train
 from training.loop import Guard, Stopped
 from training.strategies import Engine, sign_of_a_lost_process
+from zoo.checkpoint import Origin
 from zoo.errors import ZooError
-from zoo.hub import Origin
 from zoo.preprocessing import IMAGENET
 
 REPO = Path(__file__).parents[2]

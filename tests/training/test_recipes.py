@@ -15,9 +15,9 @@ from training.optimizer import OPTIMIZERS
 from training.recipe import Recipe
 from training.recipes import on_large_gpu
 from zoo.errors import ZooError
-from zoo.hub.deferred import build_without_values
 from zoo.models import registry
 from zoo.models.arguments import parse_arguments
+from zoo.models.deferred import build_without_values
 
 pytestmark = pytest.mark.once
 

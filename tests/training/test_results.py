@@ -18,8 +18,8 @@ from training.results import checkpoints, coco_overfit, plainnet_figure2
 from training.results.rows import main as compare
 from training.results.rows import write as write_rows
 from training.results.runs import read_run
+from zoo.checkpoint import Origin
 from zoo.errors import ZooError
-from zoo.hub import Origin
 from zoo.preprocessing import CIFAR
 
 pytestmark = pytest.mark.once

@@ -24,8 +24,8 @@ from training.results.runs import read_run
 from training.state import Position, restore_state, save_state, states
 from training.strategies import Engine
 from training.trainer import build
+from zoo.checkpoint import Origin
 from zoo.errors import ZooError
-from zoo.hub import Origin
 
 ROOT = Path(__file__).parents[2]
 once = pytest.mark.once

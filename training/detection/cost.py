@@ -8,8 +8,8 @@ import zoo
 from training.detection.recipe import DetectionRecipe
 from zoo.detection.fpn import STRIDES
 from zoo.detection.mask_rcnn import POSITIVE
-from zoo.hub.deferred import build_without_values
 from zoo.models.cost import multiply_adds as of_model
+from zoo.models.deferred import build_without_values
 
 CLASSES = 80  # where the photos alone tell
 

@@ -10,8 +10,8 @@ import keras
 
 from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.errors import ZooError
-from zoo.hub.deferred import build_without_values, fill
 from zoo.models.arguments import ARGUMENTS
+from zoo.models.deferred import build_without_values, fill
 from zoo.models.registry import Variant, create, find, variants
 
 PAPER = (

@@ -1,23 +1,29 @@
-"""Checkpoints: cards, folders, names."""
+"""Checkpoints by name, and the Hugging Face Hub."""
 
-from zoo.hub.card import BatchNorm, Card, FileEntry, Metric, Origin, Training, parse_card, to_json
-from zoo.hub.checkpoint import load_checkpoint, read_card, save_checkpoint
-from zoo.hub.index import list_weights, load
-from zoo.hub.torch_file import read_torch_file
+import importlib
+import warnings
+from typing import Any
 
-__all__ = [
-    "BatchNorm",
-    "Card",
-    "FileEntry",
-    "Metric",
-    "Origin",
-    "Training",
-    "list_weights",
-    "load",
-    "load_checkpoint",
-    "parse_card",
-    "read_card",
-    "read_torch_file",
-    "save_checkpoint",
-    "to_json",
-]
+from zoo.hub.index import card, list_weights, load
+from zoo.hub.publish import Published, publish
+
+__all__ = ["Published", "card", "list_weights", "load", "publish"]
+
+# Where the names are now that this package had before it was divided.
+_MOVED = {
+    **dict.fromkeys(
+        (
+            *("BatchNorm", "Card", "FileEntry", "Metric", "Origin", "Training"),
+            *("load_checkpoint", "parse_card", "read_card", "save_checkpoint", "to_json"),
+        ),
+        "zoo.checkpoint",
+    ),
+    **dict.fromkeys(("export", "read_torch_file"), "zoo.formats"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MOVED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"zoo.hub.{name} is now {_MOVED[name]}.{name}.", DeprecationWarning, stacklevel=2)
+    return getattr(importlib.import_module(_MOVED[name]), name)

@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from zoo.checkpoint.card import CARD_FILE, Card, parse_card
+from zoo.checkpoint.files import read_file
+from zoo.checkpoint.schema import MAX_BYTES
 from zoo.errors import CheckpointError, ZooError
 from zoo.hub import remote
-from zoo.hub.card import CARD_FILE, Card, parse_card
-from zoo.hub.files import read_file
-from zoo.hub.schema import MAX_BYTES
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import keras
 
+from zoo.checkpoint.card import CARD_FILE, Card
+from zoo.checkpoint.folder import load_checkpoint, read_card
+from zoo.checkpoint.schema import refuse, show
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
 from zoo.hub import remote
-from zoo.hub.card import CARD_FILE, Card
-from zoo.hub.checkpoint import load_checkpoint, read_card
 from zoo.hub.pins import Pin, read_pins
-from zoo.hub.schema import refuse, show
 from zoo.models.freeze import check_freeze
 from zoo.models.freeze import freeze as freeze_layers
 from zoo.models.registry import detectors, variants

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.hub.files import read_file
-from zoo.hub.schema import MAX_BYTES, parse_json, read_record, refuse, show
+from zoo.checkpoint.files import read_file
+from zoo.checkpoint.schema import MAX_BYTES, parse_json, read_record, refuse, show
 
 PINS = Path(__file__).with_name("pins.json")
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import keras
 
+from zoo.checkpoint.card import CARD_FILE, Card
+from zoo.checkpoint.files import write_files
+from zoo.checkpoint.tensors import MAX_SHARD_SIZE
 from zoo.errors import HubError, ZooError
+from zoo.formats.keras_form import float32
 from zoo.hub import remote
-from zoo.hub.card import CARD_FILE, Card
-from zoo.hub.files import write_files
-from zoo.hub.hub_errors import translated
+from zoo.hub.errors import translated
 from zoo.hub.pins import read_pins
-from zoo.hub.plain import float32
 from zoo.hub.repository import Change, compare, look, send, verify
-from zoo.hub.staging import entry_of, stage, weights_of
-from zoo.hub.tensors import MAX_SHARD_SIZE
+from zoo.hub.upload import entry_of, stage, weights_of
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def publish(
             the repository is private.
         token: of the Hub; None for that of `hf auth login` or HF_TOKEN.
         max_shard_size: bytes of tensors in one file.
-        **card: fields of `zoo.hub.Card`, where they differ from those of the model: `name`,
+        **card: fields of `zoo.checkpoint.Card`, where they differ from those of the model: `name`,
             `labels`, `training`, `version`, `dtype` ("float16" halves the files), `metrics`
             (or a function that measures the stored model and returns them), `license`,
             `citation`, `preprocess`, `args`, `head`, `requires`.
@@ -128,7 +128,7 @@ def publish(
     >>> about = dict(
     ...     name="maxnorm_plainnet50.flowers",
     ...     labels=["daisy", "dandelion", "rose", "sunflower", "tulip"],
-    ...     training=zoo.hub.Training(data="flowers", epochs=3),
+    ...     training=zoo.checkpoint.Training(data="flowers", epochs=3),
     ... )
     >>> print(zoo.publish(model, "hf://me/flowers", dry_run=True, **about))
     >>> zoo.publish(model, "hf://me/flowers", tag="v1", **about)

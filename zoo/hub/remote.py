@@ -18,11 +18,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from zoo.checkpoint.card import CARD_FILE, KERAS_FILES, Card, FileEntry, parse_card
+from zoo.checkpoint.files import read_file
+from zoo.checkpoint.schema import MAX_BYTES, refuse, show
 from zoo.errors import ZooError
-from zoo.hub.card import CARD_FILE, KERAS_FILES, Card, FileEntry, parse_card
-from zoo.hub.files import read_file
-from zoo.hub.hub_errors import translated
-from zoo.hub.schema import MAX_BYTES, refuse, show
+from zoo.hub.errors import translated
 
 _log = logging.getLogger("zoo")
 

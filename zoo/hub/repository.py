@@ -11,13 +11,13 @@ from typing import Literal
 import keras
 import numpy as np
 
+from zoo.checkpoint.card import CARD_FILE, FILES, Card, FileEntry, parse_card, shard_names
+from zoo.checkpoint.files import read_file
+from zoo.checkpoint.folder import load_checkpoint
+from zoo.checkpoint.readme import CURVE_FILE
+from zoo.checkpoint.schema import MAX_BYTES
 from zoo.errors import HubError
 from zoo.hub import remote
-from zoo.hub.card import CARD_FILE, FILES, Card, FileEntry, parse_card, shard_names
-from zoo.hub.checkpoint import load_checkpoint
-from zoo.hub.files import read_file
-from zoo.hub.model_card import CURVE_FILE
-from zoo.hub.schema import MAX_BYTES
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.hub.card import KERAS_FILES, Card
+from zoo.checkpoint.card import KERAS_FILES, Card
 from zoo.models.registry import detectors
 
 # The errors by epoch, as a picture.

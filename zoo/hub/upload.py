@@ -14,9 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.detection.heads import CLASS_LAYERS
-from zoo.errors import UnknownNameError, ZooError
-from zoo.hub.card import (
+from zoo.checkpoint.build import specs_of
+from zoo.checkpoint.card import (
     CARD_FILE,
     INDEX_FILE,
     KERAS_FILES,
@@ -26,17 +25,18 @@ from zoo.hub.card import (
     FileEntry,
     Origin,
 )
-from zoo.hub.checkpoint import (
+from zoo.checkpoint.folder import (
     load_checkpoint,
     read_card,
     save_checkpoint,
     weight_contents,
     write_card,
 )
-from zoo.hub.export import save_keras_files
-from zoo.hub.model_card import CURVE_FILE
-from zoo.hub.model_of_card import specs_of
-from zoo.hub.tensors import MAX_SHARD_SIZE
+from zoo.checkpoint.readme import CURVE_FILE
+from zoo.checkpoint.tensors import MAX_SHARD_SIZE
+from zoo.detection.heads import CLASS_LAYERS
+from zoo.errors import UnknownNameError, ZooError
+from zoo.formats.export import save_keras_files
 from zoo.models.registry import find
 
 # Fields of a card that its author may set; the others follow from the model.
@@ -195,7 +195,7 @@ def _of_known(base: Card, fields: dict[str, Any], trained: bool) -> Card:
     if "training" not in fields:
         raise ZooError(
             f"The model was trained beyond {base.name}. Tell how: "
-            'training=zoo.hub.Training(data="…", epochs=…).'
+            'training=zoo.checkpoint.Training(data="…", epochs=…).'
         )
     if "labels" not in fields and not base.labels and base.head:
         raise ZooError(

@@ -8,8 +8,8 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zoo.checkpoint.card import CARD_FILE
 from zoo.errors import HubError, ZooError
-from zoo.hub.card import CARD_FILE
 
 _LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

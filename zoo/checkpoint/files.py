@@ -9,9 +9,9 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from zoo.checkpoint.card import FileEntry
+from zoo.checkpoint.schema import refuse
 from zoo.errors import CheckpointError
-from zoo.hub.card import FileEntry
-from zoo.hub.schema import refuse
 
 AGAIN = "get the checkpoint again"
 

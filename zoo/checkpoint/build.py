@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 
+from zoo.checkpoint.card import Card
+from zoo.checkpoint.schema import refuse
+from zoo.checkpoint.tensors import Spec
 from zoo.errors import CheckpointError, ZooError
-from zoo.hub.card import Card
-from zoo.hub.schema import refuse
-from zoo.hub.tensors import Spec
 from zoo.models.arguments import parse_arguments
 from zoo.models.registry import Variant, create, find
 

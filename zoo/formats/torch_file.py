@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.checkpoint.schema import refuse, show
 from zoo.errors import CheckpointError
-from zoo.hub.schema import refuse, show
-from zoo.hub.torch_pickle import Call, read_pickle
+from zoo.formats.torch_pickle import Call, read_pickle
 
 _MAX_PICKLE = 16_000_000  # about 100,000 tensors
 _OLD_FORMAT = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # PyTorch's magic number, pickled
@@ -61,7 +61,7 @@ def read_torch_file(path: str | os.PathLike) -> dict[str | int, Any]:
 
     Example:
 
-    >>> state = zoo.hub.read_torch_file("resnet50.pth")
+    >>> state = zoo.formats.read_torch_file("resnet50.pth")
     >>> state["conv1.weight"].shape
     (64, 3, 7, 7)
     """

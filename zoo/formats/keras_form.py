@@ -10,7 +10,6 @@ from keras import layers
 
 from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.errors import ZooError
-from zoo.hub.deferred import build_without_values, fill
 from zoo.layers import (
     BatchNormalization,
     CReLU,
@@ -24,6 +23,7 @@ from zoo.layers import (
     SymmetricMaxPool2D,
 )
 from zoo.layers.norm_prop import _DEVIATION, _MEAN
+from zoo.models.deferred import build_without_values, fill
 from zoo.models.residual_block import ResidualBlock, ResidualStage
 
 # More end in a RecursionError, after minutes.

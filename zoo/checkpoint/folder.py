@@ -15,14 +15,20 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.errors import CheckpointError, ZooError
-from zoo.hub.card import CARD_FILE, INDEX_FILE, WEIGHTS_FILE, Card, FileEntry, parse_card, to_json
-from zoo.hub.deferred import TooManyWeights, build_without_values, fill
-from zoo.hub.files import Content, compare_names, few, read_file, write_files
-from zoo.hub.model_card import CURVE_FILE, readme
-from zoo.hub.model_of_card import check_facts, create_model, of_layers, resolve, specs_of
-from zoo.hub.schema import MAX_BYTES, refuse
-from zoo.hub.tensors import (
+from zoo.checkpoint.build import check_facts, create_model, of_layers, resolve, specs_of
+from zoo.checkpoint.card import (
+    CARD_FILE,
+    INDEX_FILE,
+    WEIGHTS_FILE,
+    Card,
+    FileEntry,
+    parse_card,
+    to_json,
+)
+from zoo.checkpoint.files import Content, compare_names, few, read_file, write_files
+from zoo.checkpoint.readme import CURVE_FILE, readme
+from zoo.checkpoint.schema import MAX_BYTES, refuse
+from zoo.checkpoint.tensors import (
     MAX_SHARD_SIZE,
     Spec,
     check_sizes,
@@ -31,7 +37,9 @@ from zoo.hub.tensors import (
     read_weights,
     split,
 )
+from zoo.errors import CheckpointError, ZooError
 from zoo.models.arguments import parse_arguments
+from zoo.models.deferred import TooManyWeights, build_without_values, fill
 
 _log = logging.getLogger("zoo")
 
@@ -40,7 +48,7 @@ def read_card(folder: str | os.PathLike) -> Card:
     """Reads the card of a checkpoint folder.
 
     Raises:
-        CheckpointError: there is none, or it is not as `zoo.hub.card.Card` says.
+        CheckpointError: there is none, or it is not as `zoo.checkpoint.card.Card` says.
     """
     path = Path(folder) / CARD_FILE
     return parse_card(read_file(path, MAX_BYTES), str(path))

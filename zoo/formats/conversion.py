@@ -9,11 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.checkpoint.files import compare_names
+from zoo.checkpoint.schema import refuse, show
 from zoo.errors import ZooError
-from zoo.hub.deferred import build_without_values, fill
-from zoo.hub.files import compare_names
-from zoo.hub.schema import refuse, show
-from zoo.hub.torch_file import read_torch_file
+from zoo.formats.torch_file import read_torch_file
+from zoo.models.deferred import build_without_values, fill
 from zoo.models.registry import create, find
 from zoo.models.vgg import CONVOLUTIONS
 from zoo.preprocessing import IMAGENET

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from zoo.hub.schema import parse_json, read_record, refuse, show
+from zoo.checkpoint.schema import parse_json, read_record, refuse, show
 from zoo.preprocessing import Preprocess
 
 ZOO_FORMAT = 1

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from zoo.checkpoint.card import KERAS_FILES
 from zoo.errors import ZooError
-from zoo.hub.card import KERAS_FILES
-from zoo.hub.plain import plain_model
+from zoo.formats.keras_form import plain_model
 
 
 def save_keras_files(model: keras.Model, folder: str | os.PathLike) -> None:
@@ -25,7 +25,7 @@ def save_keras_files(model: keras.Model, folder: str | os.PathLike) -> None:
         folder: that exists; gets `config.json`, `metadata.json`, `model.weights.h5`.
 
     Raises:
-        ZooError: the network has no plain form, see `zoo.hub.plain.plain_model`, or its outputs
+        ZooError: the network has no plain form, see `plain_model`, or its outputs
             are not those of the network. Nothing was written.
     """
     plain = plain_model(model)
@@ -58,7 +58,7 @@ def export_preset(model: keras.Model, folder: str | os.PathLike) -> None:
 
     Example:
 
-    >>> zoo.hub.export.export_preset(zoo.load("plainnet44"), "preset")
+    >>> zoo.formats.export.export_preset(zoo.load("plainnet44"), "preset")
     >>> keras_hub.models.ImageClassifier.from_preset("preset", num_classes=5)
     """
     import keras_hub

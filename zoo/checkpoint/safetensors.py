@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.hub.schema import is_text, parse_json, refuse, show
+from zoo.checkpoint.schema import is_text, parse_json, refuse, show
 
 MAX_HEADER = 4_000_000  # ten times that of the deepest net here
 _MAX_RANK = 8  # a product of many large sides would take minutes
