@@ -12,7 +12,6 @@ import keras
 import numpy as np
 
 import zoo
-from training.data.coco import read_detections
 from zoo.detection.prediction import find_objects
 from zoo.preprocessing import IMAGENET
 
@@ -40,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
 
     photos, others = (
-        read_detections("folder", split, arguments.folder).readable()
+        zoo.detection.read_coco(arguments.folder, split).readable()
         for split in ("train", arguments.measure_on)
     )
     weights, size = arguments.backbone_weights, (arguments.size, arguments.size)

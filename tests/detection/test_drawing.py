@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.data.coco import read_detections
+from zoo.detection import read_coco
 from zoo.detection.drawing import OPACITY, colour, draw
 from zoo.detection.masks import encode_rle
 from zoo.errors import ZooError
@@ -125,7 +125,7 @@ def test_bad_input():
 
 
 def test_photo(shared_data, tmp_path):
-    detections = read_detections("coco2017", "validation", shared_data / "coco_tiny")
+    detections = read_coco(shared_data / "coco_tiny", "validation")
     detection = max(list(detections)[:20], key=lambda found: len(found.labels))
     picture = draw(detection.pixels(), detection, detections.labels)
     picture.save(tmp_path / "photo.png")

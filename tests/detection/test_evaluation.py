@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from training.data.coco import read_detections
+from zoo.detection import read_coco
 from zoo.detection.evaluation import (
     FIGURES,
     coco_annotations,
@@ -238,7 +238,7 @@ def test_without_pycocotools(monkeypatch):
 @needs_api
 def test_real_objects_are_found_perfectly(shared_data, tmp_path):
     """Ground truth as a detector's output -> picture's pixels -> file -> figures."""
-    found = read_detections("coco2017", "validation", shared_data / "coco_tiny")
+    found = read_coco(shared_data / "coco_tiny", "validation")
     predictions = []
     for detection in found:
         arrays = to_arrays(detection, (256, 256))

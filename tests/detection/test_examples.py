@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.data.coco import read_detections
+from zoo.detection import read_coco
 from zoo.detection.examples import FILL, flip, resize_and_pad, to_arrays, to_original
 from zoo.detection.masks import decode_rle, encode_rle, outline_to_mask
 from zoo.errors import ZooError
@@ -245,7 +245,7 @@ def test_real_objects_survive(shared_data, split, flipped):
     crowds wider than the frame's 112 cells with parts as thin as one of them, and objects of
     about 20 pixels in all."""
     overlaps = []
-    for found in list(read_detections("coco2017", split, shared_data / "coco_tiny"))[:40]:
+    for found in list(read_coco(shared_data / "coco_tiny", split))[:40]:
         size = (256, 320)
         arrays = to_arrays(found, size, flipped=flipped)
         rows = {key: arrays[key] for key in ("boxes", "labels", "masks")}

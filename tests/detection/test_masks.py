@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.data.coco import read_detections
+from zoo.detection import read_coco
 from zoo.detection.masks import (
     decode_rle,
     encode_rle,
@@ -213,7 +213,7 @@ def test_paste_of_broken_boxes():
 def test_real_outlines_are_those_of_coco(shared_data, split):
     api = pytest.importorskip("pycocotools.mask")
     overlaps, differing, pixels = [], 0, 0
-    for found in list(read_detections("coco2017", split, shared_data / "coco_tiny"))[:25]:
+    for found in list(read_coco(shared_data / "coco_tiny", split))[:25]:
         for outline in found.segmentation:
             theirs = api.frPyObjects(outline, *found.size)
             if isinstance(outline, list):

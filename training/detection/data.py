@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.data.coco import Detections, read_detections
+from training.data.coco import read_detections
 from training.data.pipeline import Share, feed
 from training.detection.recipe import DetectionRecipe
+from zoo.detection.annotated import AnnotatedImages
 from zoo.detection.examples import to_arrays
 from zoo.errors import ZooError
 
 MASK_SIDE = 112  # cells along the sides of an object's mask
 
 
-def read(data: str, split: str, data_dir: str) -> Detections:
+def read(data: str, split: str, data_dir: str) -> AnnotatedImages:
     """A split of "coco2017" in `data_dir`, or of the folder that `data` names.
 
     Photos of a folder are decoded once, and those that cannot be are left out.
@@ -38,11 +39,11 @@ def read(data: str, split: str, data_dir: str) -> Detections:
         ) from error
 
 
-def learned_from(photos: Detections, limit: int = 0) -> Detections:
+def learned_from(photos: AnnotatedImages, limit: int = 0) -> AnnotatedImages:
     """The photos with single objects in them, the first `limit` of these; 0 for all."""
     places = [i for i in range(len(photos)) if (~photos[i].crowd).any()]
     places = places[: limit or None]
-    return Detections(
+    return AnnotatedImages(
         photos.__getitem__, places, photos.labels, photos.category_ids, photos.problems
     )
 
@@ -60,7 +61,7 @@ class Batches:
         share: the parts of this process, see `training.data.pipeline.Share`.
     """
 
-    photos: Detections
+    photos: AnnotatedImages
     recipe: DetectionRecipe
     share: Share = Share()  # noqa: RUF009 (frozen)
 

@@ -9,13 +9,13 @@ from typing import Any
 import keras
 
 import zoo
-from training.data.coco import Detections
 from training.detection.measure import few, measure, plain
 from training.detection.network import arguments, copy_of
 from training.detection.recipe import DetectionRecipe
 from training.state import write_atomically
 from zoo.checkpoint.card import BatchNorm, Card, Metric, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
+from zoo.detection.annotated import AnnotatedImages
 from zoo.detection.heads import CLASS_LAYERS
 from zoo.models.blocks import BATCH_NORM
 
@@ -24,7 +24,7 @@ def finish(
     recipe: DetectionRecipe,
     run: Path,
     model: keras.Model,
-    photos: Detections,
+    photos: AnnotatedImages,
     history: list[dict],
     learned: int,
 ) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _card(
     args: dict[str, Any],
     run: Path,
     network: keras.Model,
-    photos: Detections,
+    photos: AnnotatedImages,
     history: list[dict],
     learned: int,
     figures: dict[str, dict[str, Any]],

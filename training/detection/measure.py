@@ -7,14 +7,14 @@ from typing import Any
 
 import keras
 
-from training.data.coco import Detection, Detections
+from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
 from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
 from zoo.detection.prediction import find_objects
 from zoo.preprocessing import Preprocess
 
 
 def predictions(
-    model: keras.Model, photos: Sequence[Detection], preprocess: Preprocess, batch_size: int
+    model: keras.Model, photos: Sequence[AnnotatedImage], preprocess: Preprocess, batch_size: int
 ) -> list[tuple[int, dict[str, Any]]]:
     """(number of the photo, what the detector finds in it, in the photo's pixels) of each photo.
 
@@ -38,7 +38,7 @@ def predictions(
 
 
 def measure(
-    model: keras.Model, photos: Detections, preprocess: Preprocess, batch_size: int
+    model: keras.Model, photos: AnnotatedImages, preprocess: Preprocess, batch_size: int
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """COCO's figures of a detector, and its findings in COCO's format.
 

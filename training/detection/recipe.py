@@ -14,7 +14,7 @@ class DetectionRecipe:
 
     Attributes:
         model: name of a detector, "mask_rcnn_BACKBONE".
-        data: "coco2017", or a folder in COCO's format, see `training.data.coco`.
+        data: "coco2017", or a folder in COCO's format, see `zoo.detection.read_coco`.
         steps: updates.
         learning_rate: its peak.
         weights: checkpoint of the same detector to start from, as `zoo.load` takes it, with new

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import keras
 
-from training.data.coco import Detection, Detections
 from training.detection.measure import few, predictions
 from training.detection.network import copy_of
 from training.detection.recipe import DetectionRecipe
 from training.state import write_atomically
 from training.strategies import Engine
+from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
 from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
 
 PATIENCE = 10  # times as long as it took itself, a process waits for the others
@@ -38,7 +38,7 @@ class Validation:
         self,
         recipe: DetectionRecipe,
         run: Path,
-        photos: Detections,
+        photos: AnnotatedImages,
         engine: Engine,
         timeout: float,
     ):
@@ -85,7 +85,7 @@ class Validation:
         print(f"  {self.recipe.validation}: {figures}", flush=True)
         return figures
 
-    def _look(self, model: keras.Model, photos: Sequence[Detection]) -> list[dict]:
+    def _look(self, model: keras.Model, photos: Sequence[AnnotatedImage]) -> list[dict]:
         found = predictions(model, photos, self.recipe.preprocess, self.recipe.batch_size)
         return coco_results(found, self.photos.category_ids)
 

@@ -3,7 +3,7 @@
 Paper:     He et al., "Mask R-CNN", 2017.
 Protocol:  2,000 updates of 2 photos in a canvas of 512 x 512 pixels, rate 0.0025 (0.02 for 16
            photos, scaled) with 200 updates of warm-up. `data` is a folder with a JSON of
-           annotations and photos, see `training.data.coco`; `weights=CHECKPOINT` starts from a
+           annotations and photos, see `zoo.detection.read_coco`; `weights=CHECKPOINT` starts from a
            detector, `backbone_weights=CHECKPOINT` from a classifier, and both from fresh weights
            where neither is given.
 Command:   python -m training.train coco_finetune data=FOLDER

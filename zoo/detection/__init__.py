@@ -1,5 +1,7 @@
 """Object detection and instance segmentation on any backbone of the zoo."""
 
+from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
+from zoo.detection.coco import read_coco
 from zoo.detection.drawing import draw
 from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
 from zoo.detection.examples import to_arrays
@@ -7,11 +9,14 @@ from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.detection.prediction import predict
 
 __all__ = [
+    "AnnotatedImage",
+    "AnnotatedImages",
     "MaskRCNN",
     "coco_annotations",
     "coco_results",
     "draw",
     "evaluate_coco",
     "predict",
+    "read_coco",
     "to_arrays",
 ]

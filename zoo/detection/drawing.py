@@ -28,7 +28,7 @@ def draw(
         image: whatever `zoo.images.read_image` takes: path, PIL image, array.
         detections: "boxes" (n, 4), x1, y1, x2, y2 in pixels of the picture; "labels" (n,);
             optionally "scores" (n,) and "masks", each (H, W) or in one of COCO's forms, or None:
-            what `to_original` gives. Or the ground truth, a `training.data.coco.Detection`.
+            what `to_original` gives. Or the ground truth, an `AnnotatedImage`.
         labels: names of the classes.
         threshold: objects with lower scores are not drawn.
 

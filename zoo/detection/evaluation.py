@@ -68,7 +68,7 @@ def coco_annotations(detections: Any) -> dict[str, Any]:
     For sets without such a file, or with flaws that the reader has put right.
 
     Args:
-        detections: `training.data.coco.Detections`, or a sequence of the same attributes.
+        detections: `zoo.detection.AnnotatedImages`, or a sequence of the same attributes.
 
     Returns:
         "images", "annotations" and "categories".

@@ -94,7 +94,7 @@ def to_arrays(
     Args:
         detection: what has `pixels()`, (h, w, 3) uint8; `boxes` (n, 4), x1, y1, x2, y2 in
             pixels; `labels` (n,); `crowd` (n,); and `segmentation`, n outlines in COCO's form, or
-            None: a `training.data.coco.Detection`.
+            None: a `zoo.detection.AnnotatedImage`.
         size: (H, W) of the canvas, see `resize_and_pad`.
         max_objects: G; of more, those with the largest boxes stay, and a warning says so once.
         mask_size: M, cells along the sides of a mask's frame; None for boxes alone.

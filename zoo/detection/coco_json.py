@@ -11,43 +11,15 @@ from typing import Any
 
 from PIL import Image
 
-from training.data.files import decoding
 from zoo.detection.masks import run_lengths
+from zoo.detection.problems import Problems, decoding
 from zoo.errors import ZooError
 
 # The words in the names of files and folders that tell a split.
 WORDS = {"train": ("train", "training"), "validation": ("val", "valid", "validation")}
 
-SHOWN = 3  # examples of each kind of problem
-
 # Annotators round; a box further out is an error.
 OUTSIDE_BY = 1.0
-
-
-class Problems:
-    """What is wrong with a source, and what was done about it.
-
-    Attributes:
-        source: the file.
-        found: kind of problem -> every place where it was found.
-    """
-
-    def __init__(self, source: Path | str):
-        self.source = source
-        self.found: dict[str, list[str]] = defaultdict(list)
-
-    def add(self, kind: str, place: str):
-        self.found[kind].append(place)
-
-    def __len__(self):
-        return sum(map(len, self.found.values()))
-
-    def __str__(self):
-        lines = [f"{self.source} has problems:"]
-        for kind, places in self.found.items():
-            more = f"; and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-            lines.append(f"  {len(places)} x {kind}: {'; '.join(places[:SHOWN])}{more}")
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from coco_folder import CATEGORIES, annotation, write_coco, write_folder
 
-from training.data.coco import read_detections
+from zoo.detection import read_coco
 
 pytestmark = pytest.mark.once
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.once
 )
 def test_any_folder(tmp_path, file, pictures, name):
     write_folder(tmp_path, file, pictures, name)
-    [found] = detections = read_detections("folder", "train", tmp_path)
+    [found] = detections = read_coco(tmp_path, "train")
     assert (detections.labels, detections.category_ids) == (("pear",), (4,))
     assert found.pixels().shape == (*found.size, 3) == (20, 10, 3)
     assert found.boxes.tolist() == [[1, 2, 5, 8]]
@@ -32,7 +32,7 @@ def test_any_folder(tmp_path, file, pictures, name):
     assert found.segmentation is None  # of no object of the set
     assert not detections.problems
     with pytest.raises(FileNotFoundError, match=f"no annotations for validation.*{file}"):
-        read_detections("folder", "validation", tmp_path)
+        read_coco(tmp_path, "validation")
 
 
 @pytest.mark.parametrize("word", ["val", "valid", "validation2017"])
@@ -40,19 +40,19 @@ def test_both_splits_of_a_folder(tmp_path, word):
     write_folder(tmp_path, "annotations/instances_train.json", "train")
     write_folder(tmp_path, f"annotations/instances_{word}.json", word, "b.jpg", annotations=[])
     (tmp_path / "annotations" / f"captions_{word}.json").write_text("{}")
-    [train] = read_detections("folder", "train", tmp_path)
-    [validation] = read_detections("folder", "validation", tmp_path)
+    [train] = read_coco(tmp_path, "train")
+    [validation] = read_coco(tmp_path, "validation")
     assert (train.image.name, validation.image.name) == ("a.jpg", "b.jpg")
     assert (len(train.labels), len(validation.labels)) == (1, 0)
 
 
 def test_folder_that_is_ambiguous_or_empty(tmp_path):
     with pytest.raises(FileNotFoundError, match="Found: no JSON file"):
-        read_detections("folder", "train", tmp_path)
+        read_coco(tmp_path, "train")
     write_folder(tmp_path, "train.json", "train")
     write_folder(tmp_path, "annotations/train_new.json", "train")
     with pytest.raises(ValueError, match=r"several.*annotations/train_new\.json, train\.json"):
-        read_detections("folder", "train", tmp_path)
+        read_coco(tmp_path, "train")
 
 
 def test_flaws_are_told_and_the_rest_goes_on(tmp_path):
@@ -97,7 +97,7 @@ def test_flaws_are_told_and_the_rest_goes_on(tmp_path):
     path = write_coco(tmp_path, images=images, annotations=annotations)
     (tmp_path / "val2017" / "broken.jpg").write_bytes(b"no picture")
     with pytest.warns(UserWarning, match="has problems") as told:
-        [found] = detections = read_detections("coco2017", "validation", tmp_path)
+        [found] = detections = read_coco(tmp_path, "validation")
     assert len(told) == 1
     assert told[0].filename == __file__
     expected = [[1, 1, 5, 5], [1, 1, 5, 5.5], *[[1, 1, 5, 5]] * 4, [0, 1, 4, 20]]
@@ -139,11 +139,11 @@ def test_nothing_left(tmp_path):
     write_coco(tmp_path / "two", annotations=[annotation(42, 77, [1, 1, 3, 3])])
     for folder, told in (("one", "picture 1: lost.jpg"), ("two", "77")):
         with pytest.raises(ValueError, match="nothing that can be used") as error:
-            read_detections("coco2017", "validation", tmp_path / folder)
+            read_coco(tmp_path / folder, "validation")
         assert told in str(error.value)
 
 
 def test_categories_of_one_number(tmp_path):
     write_coco(tmp_path, categories=[*CATEGORIES, {"id": 13, "name": "again"}])
     with pytest.raises(ValueError, match="several categories of one id"):
-        read_detections("coco2017", "validation", tmp_path)
+        read_coco(tmp_path, "validation")

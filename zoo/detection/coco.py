@@ -1,0 +1,81 @@
+"""Folders of photos and annotations in COCO's format (Lin et al. 2014)."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.detection import coco_json
+from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
+from zoo.errors import UnknownNameError
+
+SPLITS = ("train", "validation")
+
+
+def read_coco(folder: str | os.PathLike, split: str = "train") -> AnnotatedImages:
+    """Open one split of a folder in COCO's format.
+
+    The annotations are a JSON file in the folder or a folder of it, with the split as a word of
+    its path ("train"; "val", "valid" or "validation"), the pictures beside it, in `images/`, or
+    in a folder named as COCO's are. A folder's only JSON file is its training set.
+
+    Pictures without objects are among them. What cannot be used is left out and told in one
+    warning: pictures that are missing; objects of unlisted pictures or unknown categories, without
+    a needed key, with a box of zero area or outside the picture. Boxes that leave the picture by
+    more than a pixel are clipped; objects whose outline is broken stay without.
+
+    Args:
+        folder: of the set.
+        split: "train" or "validation".
+
+    Raises:
+        ZooError: unknown split; a broken file, or one without anything to use; several annotation
+            files of a split.
+        FileNotFoundError: nothing found.
+
+    Example:
+
+    >>> read_coco("data/fruit").labels
+    ('apple', 'pear')
+    """
+    if split not in SPLITS:
+        raise UnknownNameError("split", split, SPLITS)
+    folder = Path(os.path.abspath(Path(folder).expanduser()))
+    return read_annotations(*coco_json.find(folder, split))
+
+
+def read_annotations(path: Path, roots: Sequence[Path]) -> AnnotatedImages:
+    """Read one JSON file of annotations.
+
+    Args:
+        path: of the file.
+        roots: folders where its pictures may be; the first that has most of them is taken.
+
+    Raises:
+        ZooError: the file is not of COCO's kind, or nothing in it can be used.
+    """
+    content = coco_json.read(path, roots)
+    if content.problems:
+        warnings.warn(str(content.problems), stacklevel=3)
+
+    def make(row: tuple[dict[str, Any], list[dict[str, Any]]]) -> AnnotatedImage:
+        picture, objects = row
+        boxes = np.array([o["bbox"] for o in objects], np.float64).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]  # COCO: left, top, width, height
+        return AnnotatedImage(
+            picture["id"],
+            picture["path"],
+            (picture["height"], picture["width"]),
+            boxes.astype(np.float32),
+            np.array([o["label"] for o in objects], np.int64),
+            np.array([o["iscrowd"] for o in objects], bool),
+            np.array([o["area"] for o in objects], np.float32),
+            tuple(o["segmentation"] for o in objects) if content.outlines else None,
+        )
+
+    return AnnotatedImages(
+        make, content.rows, content.labels, content.category_ids, content.problems
+    )
