@@ -36,7 +36,7 @@ def costs(net) -> dict[str, float]:
     import numpy as np
 
     import zoo
-    from zoo.signals import Probe, Tap, gradient_norm, layers_of, mean_square, raw
+    from zoo.signals import Probe, Tap, gradient_norm, identity, layers_of, mean_square
 
     model, shape = net()
     x = np.random.default_rng(0).standard_normal(shape).astype("float32")
@@ -52,8 +52,8 @@ def costs(net) -> dict[str, float]:
     }
     everything = {
         "gradient": Tap("weight_gradient", lambda kernel, gradient: gradient),
-        "moment": Tap("output_gradient", raw),
-        "output": Tap("output", raw),
+        "moment": Tap("output_gradient", identity),
+        "output": Tap("output", identity),
     }
     layers = list(layers_of(model))
     some = [layers[i] for i in (len(layers) // 6, len(layers) // 2, 5 * len(layers) // 6)]

@@ -18,7 +18,7 @@ import zoo
 from examples.figures import common, maxnorm_nets
 from zoo.signals.activations import activation_statistics
 from zoo.signals.probe import Probe
-from zoo.signals.taps import Tap, raw
+from zoo.signals.taps import Tap, identity
 
 PAPER = (
     "Oyedotun et al., “Revisiting the Training of Very Deep Neural Networks without Skip "
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     _mean(found, about)
     _maximum(found, about)
     _above(found, about)
-    _responses({name: _raw(nets[name], x, depth) for name in maxnorm_nets.NAMES}, about)
+    _responses({name: _answers(nets[name], x, depth) for name in maxnorm_nets.NAMES}, about)
 
 
 def _statistics(model, x) -> list[dict[str, float]]:
@@ -147,10 +147,12 @@ def _above(found, about):
     )
 
 
-def _raw(model, x, depth) -> dict[int, np.ndarray]:
+def _answers(model, x, depth) -> dict[int, np.ndarray]:
     """Activations (examples, units) of the middle and of the next to last layer."""
     names = {depth // 2: f"hidden{depth // 2}_act", depth - 1: f"hidden{depth - 1}_act"}
-    probe = Probe(model, {"a": Tap("output", raw)}, layers=list(names.values()), training=False)
+    probe = Probe(
+        model, {"a": Tap("output", identity)}, layers=list(names.values()), training=False
+    )
     found = probe(x[:1000])["a"]
     return {i: found[name].astype("float64") for i, name in names.items()}
 

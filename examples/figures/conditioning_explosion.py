@@ -21,7 +21,8 @@ from examples.figures import common
 from zoo.models.mlp import mlp
 from zoo.signals.conditioning import layer_conditioning
 from zoo.signals.linear import LinearSignals
-from zoo.signals.weights import of_kernels, spectral_norm
+from zoo.signals.theory.matrices import spectral_norm
+from zoo.signals.weights import map_kernels
 
 MNIST = dataclasses.replace(zoo.preprocessing.USPS, size=(28, 28), resize=28)
 ITERATIONS = 7
@@ -65,7 +66,7 @@ def _measure(model, x, y, *, batch: int, look: int) -> list[dict]:
         if iteration:
             common.train(model, x, y, steps=1, batch=min(batch, len(x)))
         found = layer_conditioning(signals, [(x[:look], y[:look])], largest_only=True)
-        norms = of_kernels(model, spectral_norm)
+        norms = map_kernels(model, spectral_norm)
         rows += [
             {
                 "iteration": iteration,

@@ -16,7 +16,8 @@ import numpy as np
 
 import zoo
 from examples.figures import common, maxnorm_nets
-from zoo.signals.weights import condition_number, of_kernels
+from zoo.signals.theory.matrices import condition_number
+from zoo.signals.weights import map_kernels
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     nets["initial"] = zoo.create(f"maxnorm_mlp{depth}")
     rows = []
     for name, model in nets.items():
-        found = list(of_kernels(model, condition_number).values())[:-1]  # without the classifier
+        found = list(map_kernels(model, condition_number).values())[:-1]  # without the classifier
         rows += [{"net": name, "layer": i, "condition": c} for i, c in enumerate(found, start=1)]
     figure, ((panel,),) = common.axes(1, width=6)
     medians, largest = {}, {}

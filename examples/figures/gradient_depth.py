@@ -13,7 +13,7 @@ import numpy as np
 
 from examples.figures.common import axes, parser, save
 from examples.figures.gradient_nets import dense_net, growth, mean_norms
-from zoo.signals.rates import activation_ratios
+from zoo.signals.nonlinearities import activation_ratios
 
 NAME = "gradient_depth"
 

@@ -19,7 +19,7 @@ import numpy as np
 import zoo
 from examples.figures import common
 from zoo.signals import Probe, Tap, gradient_norm
-from zoo.signals.profile import growth_per_layer
+from zoo.signals.theory.depth import growth_per_layer
 
 COUNT, STARTS, CLASSES = 32, 2, 1000
 NETS = {"ResNet50": "resnet50", "SeqNet50": "seqnet50", "PlainNet50": "plainnet50"}

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from zoo.signals import Probe, Tap, gradient_norm
-from zoo.signals.profile import growth_per_layer
+from zoo.signals.theory.depth import growth_per_layer
 
 WIDTH, BATCH = 256, 128
 

@@ -18,7 +18,8 @@ import zoo
 from examples.figures import common
 from zoo.models.plainnet import plainnet
 from zoo.signals import Probe, Tap, mean_square
-from zoo.signals.profile import error_moments, growth_per_layer, moment_ratios
+from zoo.signals.profile import error_moments
+from zoo.signals.theory.depth import growth_per_layer, moment_ratios
 
 HE = {"initializer": "he_normal", "orthonormal": 0.0, "weight_decay": 1e-4}
 METHODS = {

@@ -15,8 +15,9 @@ from keras import layers, ops
 
 import zoo
 from examples.figures import common
-from zoo.signals.rates import Ratios, activation_ratios, linear_ratios, pair_ratios
-from zoo.signals.scaling import scaling_ratios
+from zoo.signals.nonlinearities import activation_ratios
+from zoo.signals.ratios import measured_ratios
+from zoo.signals.theory.ratios import Ratios, linear_ratios, pair_ratios
 
 D = 256
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     one = 1 / batch.var(axis=0).mean()
     norm = layers.BatchNormalization(epsilon=1e-8)
     found.append(
-        ("3.8", "batch norm", Ratios(one, one * (1 - 1 / 128)), scaling_ratios(norm, batch))
+        ("3.8", "batch norm", Ratios(one, one * (1 - 1 / 128)), measured_ratios(norm, batch))
     )
     for name in ("selu", "tanh", "relu"):
         found.append(("3.12", name, activation_ratios(name), _measured(name, x)))
@@ -53,18 +54,18 @@ def main(argv: list[str] | None = None) -> None:
             _kernel(D, 2),
         ]
     )
-    inner = scaling_ratios(branch, x)
+    inner = measured_ratios(branch, x)
     for blocks in (1, 16):
-        whole = scaling_ratios(lambda x, n=blocks: x + ops.multiply(n**-0.5, branch(x)), x)
+        whole = measured_ratios(lambda x, n=blocks: x + ops.multiply(n**-0.5, branch(x)), x)
         predicted = Ratios(1 + inner.forward / blocks, 1 + inner.backward / blocks)
         found.append(("3.17", f"x + F(x) / sqrt({blocks})", predicted, whole))
     for k in (2, 4):
         for tied in (True, False):
             name = f"pair, k = {k}, {'tied' if tied else 'independent'}"
-            measured = scaling_ratios(_pair(k, tied), x)
+            measured = measured_ratios(_pair(k, tied), x)
             found.append(("4.1", name, pair_ratios(k, tied), measured))
     fours = x.reshape(len(x), -1, 4)
-    pool = scaling_ratios(lambda x: ops.max(x, axis=-1), fours)
+    pool = measured_ratios(lambda x: ops.max(x, axis=-1), fours)
     found.append(("C.1", "max of 4", Ratios(0.492, 0.25), pool))
 
     rows = [
@@ -120,11 +121,11 @@ def _kernel(units: int, seed: int, gain: float = 2.0) -> keras.Layer:
 def _dense(x):
     for units in (128, 512):
         dense = _kernel(units, seed=units)
-        yield units, dense, scaling_ratios(dense, x)
+        yield units, dense, measured_ratios(dense, x)
 
 
 def _measured(activation: str, x) -> Ratios:
-    return scaling_ratios(layers.Activation(activation), x)
+    return measured_ratios(layers.Activation(activation), x)
 
 
 def _symmetric(shape) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ import zoo
 from zoo.callbacks import SignalMonitor, signal_monitor
 from zoo.callbacks.signal_log import SignalFile
 from zoo.errors import UnknownNameError, ZooError
-from zoo.signals import Probe, Tap, layers_of, raw
+from zoo.signals import Probe, Tap, identity, layers_of
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((8, 4)).astype("float32")
@@ -366,7 +366,7 @@ def test_without_tensorboard(monkeypatch, tmp_path):
         ({"signals": "gradient/norm"}, ZooError, "must be a list"),
         ({"signals": []}, ZooError, "at least one"),
         ({"signals": ["gradient/nrom"]}, UnknownNameError, "Did you mean 'gradient/norm'"),
-        ({"signals": {"norm": Tap("output", raw)}}, ZooError, "signal/statistic"),
+        ({"signals": {"norm": Tap("output", identity)}}, ZooError, "signal/statistic"),
         ({"signals": {"a/b": "output"}}, ZooError, "signal/statistic"),
     ],
 )
@@ -379,7 +379,7 @@ def test_bad_arguments_found_in_fit():
     with pytest.raises(UnknownNameError, match="dense9"):
         fit(linear_net(), SignalMonitor(X, Y, layers=["dense9"]))
     with pytest.raises(ZooError, match=r"a monitor logs scalars"):
-        fit(linear_net(), SignalMonitor(X, Y, {"output/raw": Tap("output", raw)}))
+        fit(linear_net(), SignalMonitor(X, Y, {"output/raw": Tap("output", identity)}))
 
 
 def test_moments_of_modulation_are_no_kernel():

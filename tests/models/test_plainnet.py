@@ -5,7 +5,8 @@ from helpers import array
 
 import zoo
 from zoo.callbacks import ModulationCallback
-from zoo.signals.profile import error_moments, growth_per_layer
+from zoo.signals.profile import error_moments
+from zoo.signals.theory.depth import growth_per_layer
 
 
 def images(n=16):

@@ -7,7 +7,7 @@ from helpers import array
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.signals import Probe, Tap, gradient_norm, mean_square, raw
+from zoo.signals import Probe, Tap, gradient_norm, identity, mean_square
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((5, 4)).astype("float32")
@@ -15,9 +15,9 @@ Y = RNG.standard_normal((5, 2)).astype("float32")
 W1 = RNG.standard_normal((4, 3)).astype("float32")
 W2 = RNG.standard_normal((3, 2)).astype("float32")
 EVERYTHING = {
-    "input": Tap("input", raw),
+    "input": Tap("input", identity),
     "output": Tap("output", mean_square),
-    "input_gradient": Tap("input_gradient", raw),
+    "input_gradient": Tap("input_gradient", identity),
     "output_gradient": Tap("output_gradient", mean_square),
     "weight": Tap("weight_gradient", gradient_norm),
     "weight_raw": Tap("weight_gradient", lambda kernel, gradient: gradient),
@@ -108,7 +108,7 @@ def test_the_compiled_loss_and_cross_entropy_are_the_defaults():
     norms = list(Probe(model, taps)(X, Y)["weight"].values())
     np.testing.assert_allclose(norms, expected()["weight"], rtol=1e-5)
     softmax = keras.Sequential([keras.Input((4,)), layers.Dense(2, activation="softmax")])
-    probe = Probe(softmax, {"error": Tap("input_gradient", raw)})
+    probe = Probe(softmax, {"error": Tap("input_gradient", identity)})
     p = array(softmax(X)) - np.eye(2)[labels]
     kernel = array(softmax.layers[0].kernel)
     found = next(iter(probe(X, labels)["error"].values()))
@@ -178,7 +178,7 @@ def test_signals_without_weights_to_learn():
     assert signals["x"]["relu"] == pytest.approx(np.mean(np.maximum(X, 0) ** 2), rel=1e-5)
     with pytest.raises(ZooError, match="has no layer with a kernel: name the layers"):
         Probe(model, taps)
-    error = Probe(model, {"q": Tap("input_gradient", raw)}, layers=["relu"], loss="mse")
+    error = Probe(model, {"q": Tap("input_gradient", identity)}, layers=["relu"], loss="mse")
     assert (error(X, np.zeros_like(X))["q"]["relu"][X < 0] == 0).all()
 
 
@@ -187,7 +187,7 @@ def test_outputs_are_those_behind_the_fused_activation():
         [keras.Input((4, 4, 1)), layers.Conv2D(2, 3, activation="relu", name="conv")]
     )
     x = RNG.standard_normal((2, 4, 4, 1)).astype("float32")
-    taps = {"y": Tap("output", raw), "error": Tap("output_gradient", raw)}
+    taps = {"y": Tap("output", identity), "error": Tap("output_gradient", identity)}
     signals = Probe(model, taps, loss="mse")(x, np.zeros((2, 2, 2, 2), "float32"))
     y = array(model(x))
     assert (y == 0).any()

@@ -9,13 +9,13 @@ from keras import layers, ops
 from zoo.errors import ZooError
 from zoo.layers.repeat import LOOP_FROM
 from zoo.models.residual_block import ResidualStage
-from zoo.signals import Probe, Tap, gradient_norm, mean_square, of_kernels, raw
+from zoo.signals import Probe, Tap, gradient_norm, identity, map_kernels, mean_square
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((5, 4)).astype("float32")
 TAPS = {
-    "input": Tap("input", raw),
-    "input_gradient": Tap("input_gradient", raw),
+    "input": Tap("input", identity),
+    "input_gradient": Tap("input_gradient", identity),
     "weight": Tap("weight_gradient", gradient_norm),
     "weight_raw": Tap("weight_gradient", lambda kernel, gradient: gradient),
 }
@@ -48,7 +48,7 @@ def test_integers_have_no_gradient_but_embeddings_do():
         ]
     )
     words = np.array([[1, 2, 2], [3, 4, 5]], "int32")
-    taps = {"error": Tap("input_gradient", mean_square), "x": Tap("input", raw)}
+    taps = {"error": Tap("input_gradient", mean_square), "x": Tap("input", identity)}
     taps["weight"] = Tap("weight_gradient", lambda kernel, gradient: ops.sum(abs(gradient), 1))
     signals = Probe(model, taps)(words, np.array([0, 1]))
     assert list(signals["error"]) == ["head"]
@@ -105,7 +105,7 @@ def test_kernels_have_one_name_in_all_instruments():
     )
     names = ["own/left", "own/right", "own/right_2", "head"]
     gradients = Probe(model, {"g": Tap("weight_gradient", gradient_norm)}, loss="mse")
-    sizes = of_kernels(model, lambda kernel: tuple(kernel.shape))
+    sizes = map_kernels(model, lambda kernel: tuple(kernel.shape))
     assert list(gradients(X, np.zeros((5, 2)))["g"]) == list(sizes) == names
     # One that is frozen does not change the names of the others.
     model.get_layer("own").weights[0].trainable = False
@@ -153,10 +153,10 @@ def test_inputs_by_name_and_several_inputs():
     joined = layers.Add(name="joined")([layers.Dense(2, name="left")(a), b[:, :2]])
     model = keras.Model({"a": a, "b": b}, joined)
     given = {"a": X, "b": X}
-    x = Probe(model, {"x": Tap("input", raw)})(given)["x"]
+    x = Probe(model, {"x": Tap("input", identity)})(given)["x"]
     np.testing.assert_array_equal(x["left"], X)
-    output = Probe(model, {"y": Tap("output", raw)}, layers=["joined"])(given)["y"]["joined"]
+    output = Probe(model, {"y": Tap("output", identity)}, layers=["joined"])(given)["y"]["joined"]
     np.testing.assert_allclose(output, array(model(given)), rtol=1e-5, atol=1e-6)
-    refused = Probe(model, {"x": Tap("input", raw)}, layers=["joined"])
+    refused = Probe(model, {"x": Tap("input", identity)}, layers=["joined"])
     with pytest.raises(ZooError, match="input of layer joined is no single tensor, but a list"):
         refused(given)

@@ -8,13 +8,8 @@ from keras import layers, ops
 
 from zoo.errors import ZooError
 from zoo.models.plainnet import plainnet
-from zoo.signals.profile import (
-    error_moments,
-    gradient_norms,
-    growth_per_layer,
-    moment_ratios,
-    neighbour_ratios,
-)
+from zoo.signals.profile import error_moments, gradient_norms
+from zoo.signals.theory.depth import moment_ratios, neighbour_ratios
 
 X = np.array([[1.0, 2.0], [3.0, -1.0]], "float32")
 ERROR = np.array([[1.0, -1.0], [2.0, 0.5]], "float32")
@@ -52,15 +47,6 @@ def test_moments_and_norms_of_scalings_are_exact():
     assert neighbour_ratios(found) == pytest.approx({"layer0": 1 / 3, "layer1": 1 / 5}, rel=1e-5)
 
 
-def test_growth_is_that_of_a_power_law():
-    powers = {f"layer{i}": 7 * 1.21**-i for i in range(44)}
-    assert growth_per_layer(powers) == pytest.approx(1.21)
-    assert growth_per_layer(dict(reversed(powers.items()))) == pytest.approx(1 / 1.21)
-    assert growth_per_layer({"a": 3.0, "b": 3.0, "c": 3.0}) == pytest.approx(1)
-    # By least squares: an outlier in the middle of three changes nothing.
-    assert growth_per_layer({"a": 4.0, "b": 100.0, "c": 1.0}) == pytest.approx(2)
-
-
 def test_the_moments_are_those_of_modulation():
     """Point l of modulation lies in front of layer l + 1, whose errors come as modulated above."""
     model = plainnet(8, input_shape=(4, 4, 3), num_classes=3, width=4, modulation=True)
@@ -84,16 +70,3 @@ def test_the_moments_are_those_of_modulation():
 def test_bad_input():
     with pytest.raises(ZooError, match=r"at must be 'input' or 'output'. Received: 'inside'"):
         error_moments(scaled_net(1.0), X, ERROR, at="inside")
-    dead = {"a": 0.0, "b": 1.0}
-    for function in (neighbour_ratios, growth_per_layer):
-        with pytest.raises(ZooError, match=r"positive and finite. Received: a: 0.0"):
-            function(dead)
-        with pytest.raises(ZooError, match=r"Received none"):
-            function({})
-    assert moment_ratios(dead) == {"a": 0, "b": 1}
-    with pytest.raises(ZooError, match=r"positive and finite. Received: b: nan"):
-        moment_ratios({"a": 1.0, "b": np.nan})
-    with pytest.raises(ZooError, match=r"Received none"):
-        moment_ratios({})
-    with pytest.raises(ZooError, match=r"at least two layers. Received: a"):
-        growth_per_layer({"a": 1.0})

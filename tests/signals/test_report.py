@@ -16,8 +16,9 @@ from zoo.errors import ZooError
 from zoo.signals.examination import Examination, examine
 from zoo.signals.profile import error_moments, gradient_norms
 from zoo.signals.report import to_html, to_json, write_report
+from zoo.signals.theory.matrices import condition_number
 from zoo.signals.verdict import verdict
-from zoo.signals.weights import condition_number, weight_domination
+from zoo.signals.weights import weight_domination
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((16, 6, 6, 3)).astype("float32")

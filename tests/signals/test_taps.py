@@ -7,7 +7,7 @@ from helpers import array
 from keras import layers
 
 from zoo.errors import UnknownNameError, ZooError
-from zoo.signals import Tap, gradient_norm, layers_of, mean_square, raw
+from zoo.signals import Tap, gradient_norm, identity, layers_of, mean_square
 
 
 def model():
@@ -70,10 +70,10 @@ def test_a_name_alone_is_no_list_of_names():
 
 def test_what_a_tap_reads():
     with pytest.raises(ZooError, match=r"where must be one of .*'weight_gradient'.*'outside'"):
-        Tap("outside", raw)
+        Tap("outside", identity)
     x = keras.ops.convert_to_tensor(np.array([[3.0, 4.0]]), "float16")
     assert array(mean_square(x)) == 12.5
     assert array(gradient_norm(None, x)) == 5
-    assert raw(x) is x
+    assert identity(x) is x
     big = keras.ops.convert_to_tensor(np.array([300.0]), "float16")
     assert array(mean_square(big)) == 90000  # beyond float16

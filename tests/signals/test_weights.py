@@ -6,14 +6,8 @@ import pytest
 from keras import layers, ops
 
 from zoo.errors import UnknownNameError, ZooError
-from zoo.signals.weights import (
-    condition_number,
-    domination,
-    matrix,
-    of_kernels,
-    spectral_norm,
-    weight_domination,
-)
+from zoo.signals.theory.matrices import domination, spectral_norm
+from zoo.signals.weights import map_kernels, weight_domination
 
 RNG = np.random.default_rng(0)
 
@@ -21,35 +15,6 @@ RNG = np.random.default_rng(0)
 def product(targets, outputs):
     """A loss whose gradient by the outputs of an example is its target."""
     return ops.sum(ops.cast(targets, outputs.dtype) * outputs, axis=-1)
-
-
-def test_condition_numbers():
-    assert condition_number(np.diag([4.0, -0.5])) == pytest.approx(8)
-    square = RNG.standard_normal((30, 30))
-    assert condition_number(square) == pytest.approx(np.linalg.cond(square.T, np.inf))
-    # Units are rows: two inputs to one unit; the pseudoinverse halves each.
-    assert condition_number(np.array([[1.0], [1.0]])) == pytest.approx(2 * 0.5)
-    assert condition_number(np.array([[3.0, 1.0], [0.0, 2.0]])) == pytest.approx(3 * (2 / 3))
-    # Rank one: the pseudoinverse of u v^T is v u^T / (|u|^2 |v|^2).
-    u, v = np.array([1.0, 2.0]), np.array([2.0, 0.0, 1.0])
-    expected = (2 * 3) * (2 * 3 / (5 * 5))
-    assert condition_number(np.outer(v, u)) == pytest.approx(expected)
-    assert math.isnan(condition_number(np.zeros((2, 2))))
-
-
-def test_scale_does_not_matter_and_convolutions_are_matrices():
-    kernel = RNG.standard_normal((3, 3, 4, 8)).astype("float32")
-    assert condition_number(1e-3 * kernel) == pytest.approx(condition_number(kernel), rel=1e-4)
-    assert condition_number(kernel) == condition_number(kernel.reshape(36, 8))
-
-
-@pytest.mark.parametrize("shape", [(40, 7), (7, 40), (3, 3, 4, 8), (1, 1)])
-def test_spectral_norm(shape):
-    kernel = RNG.standard_normal(shape)
-    expected = np.linalg.norm(kernel.reshape(-1, shape[-1]), 2)
-    assert spectral_norm(kernel) == pytest.approx(expected, rel=1e-9)
-    assert spectral_norm(keras.ops.cast(kernel, "bfloat16")) == pytest.approx(expected, rel=1e-2)
-    assert spectral_norm(np.zeros(shape)) == 0
 
 
 def test_domination_of_a_linear_layer():
@@ -89,25 +54,21 @@ def test_of_kernels():
         ]
     )
     model.layers[0].trainable = False
-    found = of_kernels(model, lambda kernel: tuple(kernel.shape))
+    found = map_kernels(model, lambda kernel: tuple(kernel.shape))
     assert found == {
         "conv": (3, 3, 2),  # frozen, and looked at all the same
         "two/depthwise_kernel": (2, 2, 1),
         "two/pointwise_kernel": (1, 2, 5),
     }
-    assert of_kernels(model, spectral_norm, ["conv"]).keys() == {"conv"}
+    assert map_kernels(model, spectral_norm, ["conv"]).keys() == {"conv"}
     with pytest.raises(UnknownNameError, match="Did you mean 'conv'"):
-        of_kernels(model, spectral_norm, ["konv"])
+        map_kernels(model, spectral_norm, ["konv"])
     inner = keras.Sequential([keras.Input((3,)), layers.ReLU(name="relu"), layers.Dense(2)])
     with pytest.raises(ZooError, match="no kernel in the layers"):
-        of_kernels(inner, spectral_norm, ["relu"])
+        map_kernels(inner, spectral_norm, ["relu"])
 
 
 def test_bad_kernels():
-    with pytest.raises(ZooError, match=r"two dimensions or more.*Received: \(3,\)"):
-        matrix(np.ones(3))
-    with pytest.raises(ZooError, match="NaN or infinity"):
-        condition_number(np.array([[1.0, np.nan]]))
     model = keras.Sequential([keras.Input((2,)), layers.Dense(2, name="broken")])
     model.layers[0].kernel.assign(np.full((2, 2), np.inf))
     with pytest.raises(ZooError, match="of broken: The kernel holds NaN"):

@@ -4,6 +4,9 @@ Reports: `zoo.signals.report`, `zoo.signals.verdict`; while training:
 `zoo.callbacks.SignalMonitor`.
 """
 
+import warnings
+from typing import Any
+
 from zoo.signals.activations import (
     ActivationStatistics,
     activation_layers,
@@ -12,23 +15,20 @@ from zoo.signals.activations import (
 from zoo.signals.batch_norm import running_deviations
 from zoo.signals.blocks import block_change, block_changes
 from zoo.signals.conditioning import LayerConditioning, layer_conditioning
-from zoo.signals.correlation import coherence, filter_correlations
-from zoo.signals.covariance import Covariance
 from zoo.signals.curvature import Curvature, fisher, gradient_second_moment
 from zoo.signals.last_layer import LastLayer, last_layer_analysis
+from zoo.signals.nonlinearities import activation_ratios
 from zoo.signals.probe import Probe
-from zoo.signals.profile import (
-    error_moments,
-    gradient_norms,
-    growth_per_layer,
-    moment_ratios,
-    neighbour_ratios,
-)
-from zoo.signals.rates import Ratios, activation_ratios, linear_ratios, pair_ratios
-from zoo.signals.scaling import block_ratios, scaling_ratios
-from zoo.signals.spectrum import Spectrum, largest_eigenvalue
-from zoo.signals.taps import Tap, gradient_norm, layers_of, mean_square, raw
-from zoo.signals.weights import condition_number, of_kernels, spectral_norm, weight_domination
+from zoo.signals.profile import error_moments, gradient_norms
+from zoo.signals.ratios import block_ratios, measured_ratios
+from zoo.signals.taps import Tap, gradient_norm, identity, layers_of, mean_square
+from zoo.signals.theory.correlation import coherence, filter_correlations
+from zoo.signals.theory.covariance import Covariance
+from zoo.signals.theory.depth import growth_per_layer, moment_ratios, neighbour_ratios
+from zoo.signals.theory.matrices import condition_number, spectral_norm
+from zoo.signals.theory.ratios import Ratios, linear_ratios, pair_ratios
+from zoo.signals.theory.spectrum import Spectrum, largest_eigenvalue
+from zoo.signals.weights import map_kernels, weight_domination
 
 __all__ = [
     "ActivationStatistics",
@@ -55,19 +55,35 @@ __all__ = [
     "gradient_norms",
     "gradient_second_moment",
     "growth_per_layer",
+    "identity",
     "largest_eigenvalue",
     "last_layer_analysis",
     "layer_conditioning",
     "layers_of",
     "linear_ratios",
+    "map_kernels",
     "mean_square",
+    "measured_ratios",
     "moment_ratios",
     "neighbour_ratios",
-    "of_kernels",
     "pair_ratios",
-    "raw",
     "running_deviations",
-    "scaling_ratios",
     "spectral_norm",
     "weight_domination",
 ]
+
+_RENAMED = {
+    "of_kernels": "map_kernels",
+    "raw": "identity",
+    "scaling_ratios": "measured_ratios",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    now = _RENAMED[name]
+    warnings.warn(
+        f"zoo.signals.{name} is called zoo.signals.{now} now.", DeprecationWarning, stacklevel=2
+    )
+    return globals()[now]

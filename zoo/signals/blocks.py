@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.signals.probe import Probe
-from zoo.signals.taps import Tap, raw
+from zoo.signals.taps import Tap, identity
 
 
 def block_change(before, after) -> float:
@@ -68,7 +68,7 @@ def block_changes(
     >>> block_changes(model, images, ["stem_act", *blocks])
     {'stage1/block1': …, 'stage1/block2': …, 'stage1/block3': …}
     """
-    taps = {"x": Tap("output", raw)}
+    taps = {"x": Tap("output", identity)}
     outputs = Probe(model, taps, layers=layers, training=training)(inputs)["x"]
     changes = {
         high: block_change(outputs[low], outputs[high])

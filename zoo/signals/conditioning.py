@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import keras
 
-from zoo.signals.covariance import Covariance
 from zoo.signals.linear import LinearSignals, pairs_of
-from zoo.signals.spectrum import Spectrum
+from zoo.signals.theory.covariance import Covariance
+from zoo.signals.theory.spectrum import Spectrum
 
 
 @dataclasses.dataclass(frozen=True)

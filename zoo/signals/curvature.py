@@ -8,11 +8,11 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.signals.covariance import Covariance
 from zoo.signals.linear import LinearSignals
 from zoo.signals.probe import ends_in_softmax
-from zoo.signals.spectrum import Spectrum
 from zoo.signals.taps import kernels_of
+from zoo.signals.theory.covariance import Covariance
+from zoo.signals.theory.spectrum import Spectrum
 
 # 8192^2 numbers are half a gigabyte; a spectrum takes minutes.
 LIMIT = 8192

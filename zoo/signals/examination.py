@@ -13,11 +13,12 @@ from zoo.errors import ZooError
 from zoo.signals.activations import activation_layers, activation_statistics
 from zoo.signals.batch_norm import running_deviations
 from zoo.signals.conditioning import LayerConditioning, layer_conditioning
-from zoo.signals.correlation import coherence
 from zoo.signals.linear import linear_layers
 from zoo.signals.probe import Probe
 from zoo.signals.taps import Tap, gradient_norm, mean_square
-from zoo.signals.weights import condition_number, domination, of_kernels
+from zoo.signals.theory.correlation import coherence
+from zoo.signals.theory.matrices import condition_number, domination
+from zoo.signals.weights import map_kernels
 
 # Spectra of few layers, up to this many inputs or outputs: they take seconds each.
 SPECTRA, LARGEST_SPECTRUM = 4, 2048
@@ -123,7 +124,7 @@ def _weights(model, function, largest: int, *, wide: bool = True) -> dict[str, f
             return None
         return function(kernel)
 
-    found = of_kernels(model, lambda kernel: _or_nan(judge, kernel))
+    found = map_kernels(model, lambda kernel: _or_nan(judge, kernel))
     return {layer: value for layer, value in found.items() if value is not None}
 
 

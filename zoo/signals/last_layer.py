@@ -8,8 +8,9 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.signals.linear import LinearSignals, linear_layers, pairs_of
-from zoo.signals.spectrum import largest_eigenvalue
-from zoo.signals.weights import matrix, spectral_norm
+from zoo.signals.theory.arrays import kernel_matrix
+from zoo.signals.theory.matrices import spectral_norm
+from zoo.signals.theory.spectrum import largest_eigenvalue
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +98,6 @@ def last_layer_analysis(
         layer=name,
         input_lambda_max=largest_eigenvalue(lambda v: x.T @ (x @ v) / n, inputs),
         gradient_lambda_max=largest_eigenvalue(of_gradients, inputs * outputs),
-        weight_norm=float(np.linalg.norm(matrix(found.kernel))),
+        weight_norm=float(np.linalg.norm(kernel_matrix(found.kernel))),
         weight_spectral_norm=spectral_norm(found.kernel),
     )

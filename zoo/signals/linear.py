@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.signals.probe import Probe
-from zoo.signals.taps import Tap, layers_of, raw
+from zoo.signals.taps import Tap, identity, layers_of
 
 LINEAR = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 
@@ -50,7 +50,7 @@ class LinearSignals:
         training: bool = True,
     ):
         self.layers = linear_layers(model, layers, kinds)
-        taps = {"x": Tap("input", raw), "dh": Tap("linear_gradient", raw)}
+        taps = {"x": Tap("input", identity), "dh": Tap("linear_gradient", identity)}
         self._probe = Probe(model, taps, layers=list(self.layers), loss=loss, training=training)
 
     def __call__(self, inputs, targets) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -55,7 +55,7 @@ def gradient_norm(kernel, gradient):
     return ops.sqrt(ops.sum(ops.square(ops.cast(gradient, "float32"))))
 
 
-def raw(x):
+def identity(x):
     """The signal itself."""
     return x
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.signals.profile import growth_per_layer
+from zoo.signals.theory.depth import growth_per_layer
 
 # Factor from the lowest to the highest layer: what a plain BN-ReLU net has after 12 of them.
 TREND = 10.0

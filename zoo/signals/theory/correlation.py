@@ -1,9 +1,9 @@
 """How alike the filters of a layer are."""
 
 import numpy as np
-from keras import ops
 
 from zoo.errors import ZooError
+from zoo.signals.theory.arrays import to_float64
 
 
 def filter_correlations(kernel) -> np.ndarray:
@@ -34,8 +34,7 @@ def filter_correlations(kernel) -> np.ndarray:
     >>> filter_correlations(model.get_layer("stage1_1_conv").kernel).shape
     (120,)
     """
-    kernel = getattr(kernel, "value", kernel)
-    w = np.asarray(ops.convert_to_numpy(kernel), "float64")
+    w = to_float64(kernel)
     if w.ndim < 2:
         raise ZooError(
             "filter_correlations needs a kernel of at least two dimensions (…, in, out). "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
-from zoo.signals.covariance import Covariance
+from zoo.signals.theory.covariance import Covariance
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
-from zoo.signals.spectrum import Spectrum, largest_eigenvalue
+from zoo.signals.theory.spectrum import Spectrum, largest_eigenvalue
 
 
 def random_psd(size: int, seed: int) -> np.ndarray:

@@ -9,11 +9,11 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.signals.differentiate import differentiate
 from zoo.signals.probe import Probe
-from zoo.signals.rates import Ratios
 from zoo.signals.taps import Tap
+from zoo.signals.theory.ratios import Ratios
 
 
-def scaling_ratios(
+def measured_ratios(
     block: keras.Layer | Callable, x, error=None, *, training: bool = True, seed: int = 0
 ) -> Ratios:
     """How one block scales the variance of a batch and of the errors that come down.
@@ -42,7 +42,7 @@ def scaling_ratios(
 
     Example:
 
-    >>> scaling_ratios(keras.layers.ReLU(), np.random.standard_normal((1000, 64)))
+    >>> measured_ratios(keras.layers.ReLU(), np.random.standard_normal((1000, 64)))
     Ratios(forward=0.34…, backward=0.50…)
     """
     x = _batch("x", x)
@@ -82,7 +82,7 @@ def block_ratios(
     loss: str | Callable | None = None,
     training: bool = True,
 ) -> dict[str, Ratios]:
-    """`scaling_ratios` of blocks inside a model, with its own signals and errors, in one pass.
+    """`measured_ratios` of blocks inside a model, with its own signals and errors, in one pass.
 
     The product of the ratios of blocks that follow each other is that of the whole chain.
 
@@ -100,7 +100,7 @@ def block_ratios(
     Raises:
         ZooError: fewer than two examples; as `zoo.signals.Probe`.
 
-    Source: as `scaling_ratios`.
+    Source: as `measured_ratios`.
     """
     places = ("input", "output", "input_gradient", "output_gradient")
     probe = Probe(

@@ -1,14 +1,11 @@
 """What a block does to the variance of signals and errors, in theory."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 import numpy as np
-from keras import ops
 
-from zoo.errors import UnknownNameError, ZooError
-from zoo.signals.differentiate import differentiate
+from zoo.errors import ZooError
+from zoo.signals.theory.arrays import to_float64
 
 
 class Ratios(NamedTuple):
@@ -34,50 +31,6 @@ class Ratios(NamedTuple):
     def growth(self) -> float:
         """sqrt(r), by which gradient norms grow per such block, towards the input."""
         return self.rate**0.5
-
-
-def activation_ratios(activation: str | Callable) -> Ratios:
-    """Ratios of an activation function s for standard normal inputs, as behind a normalization.
-
-        R_f = Var[s(X)],  R_b = E[s'(X)^2],  X ~ N(0, 1)
-
-    Their rate is 1.072 for SELU, 1.178 for tanh and 1.467 = pi / (pi - 1) for ReLU, so that
-    gradient norms grow 1.21 times per layer of a plain BN-ReLU net. By quadrature, exact to 1e-6
-    where kinks of s are at multiples of 1/8 (elsewhere to 1e-3) and derivatives are finite.
-
-    Args:
-        activation: Keras name, or elementwise function in `keras.ops`.
-
-    Raises:
-        UnknownNameError: Keras has no such activation.
-        ZooError: the function is constant, not finite, or not elementwise.
-
-    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", equation 1 and
-        propositions 3.12 and 3.14. Equation 1 prints E[s'(X)]^2 for E[s'(X)^2]; the values that
-        it gives are those of the latter.
-
-    Example:
-
-    >>> activation_ratios("relu").growth  # per layer
-    1.2112…
-    """
-    nodes, weights = _normal_quadrature()
-    run = differentiate(_along(_function(activation)), lambda *_: [])
-    # One feature per example: a softmax, which is not elementwise, is constant there.
-    (values,), _, (slopes,), _ = run([], ops.convert_to_tensor(nodes[:, None]))
-    s, slope = (
-        np.asarray(ops.convert_to_numpy(v), "float64").reshape(-1) for v in (values, slopes)
-    )
-    if s.shape != nodes.shape:
-        raise ZooError(f"{activation!r} is not elementwise: {nodes.size} values became {s.size}.")
-    mean = weights @ s
-    ratios = Ratios(float(weights @ (s - mean) ** 2), float(weights @ slope**2))
-    if not np.isfinite(ratios).all() or ratios.forward < 1e-12:
-        raise ZooError(
-            f"{activation!r} has no rate: its variance under N(0, 1) is {ratios.forward:.3g} and "
-            f"the mean square of its derivative {ratios.backward:.3g}."
-        )
-    return ratios
 
 
 def pair_ratios(k: float, tied: bool = True) -> Ratios:
@@ -125,7 +78,7 @@ def linear_ratios(kernel) -> Ratios:
 
     Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", proposition 3.4.
     """
-    w = np.asarray(ops.convert_to_numpy(getattr(kernel, "value", kernel)), "float64")
+    w = to_float64(kernel)
     if w.ndim < 2:
         raise ZooError(
             "linear_ratios needs a kernel of at least two dimensions (…, in, out). "
@@ -135,7 +88,7 @@ def linear_ratios(kernel) -> Ratios:
     return Ratios(square / w.shape[-1], square / w.shape[-2])
 
 
-def _normal_quadrature(limit: int = 12, panels_per_unit: int = 8, order: int = 16):
+def normal_quadrature(limit: int = 12, panels_per_unit: int = 8, order: int = 16):
     """Nodes and weights of E[f(X)]: Gauss-Legendre on panels, at whose edges f may have kinks."""
     x, w = np.polynomial.legendre.leggauss(order)
     half = 1 / (2 * panels_per_unit)
@@ -143,23 +96,3 @@ def _normal_quadrature(limit: int = 12, panels_per_unit: int = 8, order: int = 1
     nodes = (centres[:, None] + half * x).reshape(-1)
     density = np.exp(-(nodes**2) / 2) / np.sqrt(2 * np.pi)
     return nodes, np.tile(half * w, len(centres)) * density
-
-
-def _function(activation) -> Callable:
-    if callable(activation):
-        return activation
-    try:
-        return keras.activations.get(activation)
-    except ValueError:
-        names = set(vars(keras.activations)) - {"deserialize", "get", "serialize"}
-        known = [name for name in names if not name.startswith("_")]
-        raise UnknownNameError("activation", activation, known) from None
-
-
-def _along(function) -> Callable:
-    def forward(token, weights, x):
-        dtype = keras.backend.standardize_dtype(x.dtype)
-        y = function(x + token("x", tuple(x.shape), dtype))
-        return ops.sum(y), [y]
-
-    return forward

@@ -4,7 +4,7 @@ import pytest
 
 import zoo
 from zoo.errors import ZooError
-from zoo.signals.correlation import coherence, filter_correlations
+from zoo.signals.theory.correlation import coherence, filter_correlations
 
 
 def test_known_angles():

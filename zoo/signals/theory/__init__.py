@@ -1,0 +1,1 @@
+"""What the papers derive, on NumPy alone: ratios, spectra, norms, correlations, propositions."""
