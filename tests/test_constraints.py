@@ -39,7 +39,7 @@ def test_holds_during_fit():
 
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_refuses_a_bound_that_is_not_positive(value):
-    with pytest.raises(ValueError, match="max_value must be positive"):
+    with pytest.raises(ValueError, match="max_value must be a number above 0"):
         MaxNorm(value)
 
 

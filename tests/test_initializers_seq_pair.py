@@ -94,3 +94,13 @@ def test_serialization(initializer, shape):
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         call()
+
+
+@pytest.mark.parametrize(
+    ("word", "letter"), [("random", "R"), ("orthogonal", "O"), ("linear", "L")]
+)
+def test_words_are_the_papers_letters(word, letter):
+    kernel = SeqExpand(word, seed=3)
+    assert kernel.get_config() == {"init": letter, "seed": 3}
+    np.testing.assert_array_equal(array(kernel((4, 8))), array(SeqExpand(letter, 3)((4, 8))))
+    assert SeqContract(word).init == letter

@@ -71,7 +71,7 @@ BOTH = pytest.mark.parametrize("kind", [OrthonormalRegularizer, ScaledOrthogonal
 @BOTH
 @pytest.mark.parametrize("bad", [-1e-4, float("nan")])
 def test_refuses_a_negative_strength(kind, bad):
-    with pytest.raises(ValueError, match="strength must not be negative"):
+    with pytest.raises(ValueError, match="strength must be a number of at least 0"):
         kind(bad)
 
 

@@ -1,9 +1,14 @@
 """Orthonormal initialization of the centre of each kernel."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
+from zoo.errors import ZooError
 from zoo.initializers.orthonormal import Orthonormal
+from zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -15,23 +20,41 @@ class DeltaOrthonormal(Orthonormal):
     positions: a chain of kernels with random taps mixes and blurs the map with every layer, a
     chain of these hands each position on as it is.
 
-    Source: Xiao et al., "Dynamical Isometry and a Mean Field Theory of CNNs: How to Train
-        10,000-Layer Vanilla Convolutional Neural Networks", algorithm 1, which needs in <= out
-        and makes rows orthonormal; here columns are, in groups of at most `in`. SeqNets start
-        with centre taps alone too (`SeqExpand`, `SeqContract`).
+    The paper's algorithm needs in <= out and makes rows orthonormal; here columns are, in groups
+    of at most `in`. SeqNets start with centre taps alone, too (`SeqExpand`, `SeqContract`).
 
     Args:
         gain: float. Factor on the orthonormal matrix.
         seed: int or None. With an int, equal shapes get equal kernels.
 
+    Call arguments:
+        shape: (…, in, out), the sizes before the last two odd.
+        dtype: str or None, for Keras's `floatx`.
+
+    Returns:
+        Tensor of `shape`.
+
     Raises:
-        ValueError: when called, for a kernel with an even side, which has no centre.
+        ZooError: when called, for a kernel with an even side, which has no centre.
+
+    References:
+        - Xiao et al., "Dynamical Isometry and a Mean Field Theory of CNNs: How to Train
+          10,000-Layer Vanilla Convolutional Neural Networks", algorithm 1.
+
+    Example:
+
+    >>> kernel = np.array(zoo.initializers.DeltaOrthonormal(seed=0)((3, 3, 4, 4)))
+    >>> centre = kernel[1, 1]
+    >>> np.allclose(centre.T @ centre, np.eye(4), atol=1e-6)
+    True
+    >>> int((kernel != 0).sum())  # of 3 * 3 * 16
+    16
     """
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         sides, channels = tuple(shape[:-2]), tuple(shape[-2:])
         if any(side % 2 == 0 for side in sides):
-            raise ValueError(
+            raise ZooError(
                 "DeltaOrthonormal needs kernels with odd sides, which have a centre. "
                 f"Received: shape={tuple(shape)}"
             )

@@ -1,9 +1,16 @@
 """Group-wise orthonormal initialization."""
 
+import math
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
+
+from zoo import checks
+from zoo.errors import ZooError
+from zoo.types import Tensor
 
 
 def output_groups(fan_in: int, out: int) -> list[slice]:
@@ -27,22 +34,41 @@ class Orthonormal(keras.initializers.Initializer):
     Gram-Schmidt over random normal vectors, computed as a QR decomposition whose diagonal is
     made positive.
 
-    Source: Xie et al., "All You Need is Beyond a Good Init", section 4.
-
     Args:
         gain: float. Factor on the orthonormal matrix.
         seed: int or None. With an int, equal shapes get equal kernels.
+
+    Call arguments:
+        shape: (…, in, out), two dimensions or more.
+        dtype: str or None, for Keras's `floatx`.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ZooError: for a gain or seed that is no such number; when called, for a shape of fewer
+            than two dimensions.
+
+    References:
+        - Xie et al., "All You Need is Beyond a Good Init", section 4.
+
+    Example:
+
+    >>> kernel = np.array(zoo.initializers.Orthonormal(seed=0)((3, 3, 4, 8)))
+    >>> w = kernel.reshape(36, 8)
+    >>> np.allclose(w.T @ w, np.eye(8), atol=1e-6)
+    True
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None):
-        self.gain = float(gain)
-        self.seed = seed
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain = checks.number("gain", gain, "a finite number", math.isfinite)
+        self.seed = checks.seed(seed)
         # As Keras's own initializers do: unseeded ones follow keras.utils.set_random_seed.
-        self._draw_seed = seed if seed is not None else random.randint(1, 2**31 - 1)
+        self._draw_seed = random.randint(1, 2**31 - 1) if self.seed is None else self.seed
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         if len(shape) < 2:
-            raise ValueError(
+            raise ZooError(
                 "Orthonormal needs a kernel of at least two dimensions (…, in, out). "
                 f"Received: shape={tuple(shape)}"
             )
@@ -55,5 +81,5 @@ class Orthonormal(keras.initializers.Initializer):
         value = (self.gain * kernel).reshape(shape)
         return keras.ops.convert_to_tensor(value, dtype=dtype or keras.config.floatx())
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain, "seed": self.seed}

@@ -9,7 +9,7 @@ from zoo.initializers import SeqContract, SeqExpand
 from zoo.layers.batch_normalization import BATCH_NORM, BatchNormalization
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
 from zoo.layers.symmetric_max_pool2d import SymmetricMaxPool2D
-from zoo.regularizers import ScaledOrthogonalRegularizer, Total
+from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 
 
 class _SeqPair(keras.layers.Layer):
@@ -145,7 +145,7 @@ class _SeqPair(keras.layers.Layer):
             terms.append(keras.regularizers.L2(self.weight_decay / 2))
         if self.orthogonal and size == 1:
             terms.append(ScaledOrthogonalRegularizer(self.orthogonal))
-        return Total(terms) if terms else None
+        return Sum(terms) if terms else None
 
     def _pooled(self, shape):
         return shape

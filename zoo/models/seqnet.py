@@ -12,7 +12,7 @@ from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
 from zoo.models.blocks import BATCH_NORM, Parts, check_image, image_model
 from zoo.models.registry import Variant
-from zoo.regularizers import ScaledOrthogonalRegularizer, Total
+from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 
 PAPER = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
 
@@ -142,7 +142,7 @@ def seqnet(
             conv = parts.conv(filters, 1, f"{name}_skip_conv", 2 if pool else 1)
             if orthogonal:
                 terms = [conv.kernel_regularizer, ScaledOrthogonalRegularizer(orthogonal)]
-                conv.kernel_regularizer = Total([term for term in terms if term])
+                conv.kernel_regularizer = Sum([term for term in terms if term])
             x = BatchNormalization(**BATCH_NORM, name=f"{name}_skip_norm")(conv(x))
         return layers.Add(name=f"{name}_add")([x, y])
 

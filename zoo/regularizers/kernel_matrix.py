@@ -3,12 +3,15 @@
 import keras
 from keras import ops
 
+from zoo.errors import ZooError
+from zoo.types import Tensor
 
-def kernel_matrix(x, regularizer: str):
+
+def kernel_matrix(x: Tensor, regularizer: str) -> Tensor:
     """(…, in, out) -> (fan_in, out), at least float32: near orthonormality the regularizers sum
     differences of almost equal numbers."""
     if len(x.shape) < 2:
-        raise ValueError(
+        raise ZooError(
             f"{regularizer} needs a kernel of at least two dimensions (…, in, out). "
             f"Received: shape={tuple(x.shape)}"
         )

@@ -1,9 +1,13 @@
 """The scale-free orthogonal regularizer of SeqNets."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from zoo import checks
 from zoo.regularizers.kernel_matrix import kernel_matrix
+from zoo.types import Tensor
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -17,30 +21,37 @@ class ScaledOrthogonalRegularizer(keras.regularizers.Regularizer):
     The paper's program applies it to the 1x1 convolutions only, with a strength equal to the
     weight decay (1e-4) times the number of devices.
 
-    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", appendix B.2.
-
     Args:
-        strength: float >= 0.
-        constant_trace: whether the gradient takes the trace as a constant, as the paper's program
-            does. The value is the same.
+        strength: float, at least 0.
+        constant_trace: bool. Whether the gradient takes the trace as a constant, as the paper's
+            program does. The value is the same.
 
     Call arguments:
         x: kernel of shape (…, in, out), two dimensions or more.
 
     Returns:
-        Scalar, never lower precision than float32. A kernel of zeros gives strength * n.
+        Scalar, never of lower precision than float32. A kernel of zeros gives strength * n.
 
     Raises:
-        ValueError: for a negative strength or a kernel of fewer than two dimensions.
+        ZooError: for a negative strength or a kernel of fewer than two dimensions.
+
+    References:
+        - Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", appendix B.2.
+
+    Example:
+
+    >>> regularizer = zoo.regularizers.ScaledOrthogonalRegularizer(1.0)
+    >>> float(regularizer(5 * keras.ops.eye(3)))  # any length will do
+    0.0
+    >>> float(regularizer(keras.ops.ones((2, 2))))  # parallel vectors
+    2.0
     """
 
-    def __init__(self, strength: float = 1e-4, constant_trace: bool = True):
-        if not strength >= 0:
-            raise ValueError(f"strength must not be negative. Received: strength={strength}")
-        self.strength = float(strength)
+    def __init__(self, strength: float = 1e-4, constant_trace: bool = True) -> None:
+        self.strength = checks.not_negative("strength", strength)
         self.constant_trace = bool(constant_trace)
 
-    def __call__(self, x):
+    def __call__(self, x: Tensor) -> Tensor:
         w = kernel_matrix(x, type(self).__name__)
         if w.shape[0] < w.shape[1]:
             w = ops.transpose(w)
@@ -52,5 +63,5 @@ class ScaledOrthogonalRegularizer(keras.regularizers.Regularizer):
         scaled = gram * (n / ops.maximum(trace, keras.config.epsilon()))
         return self.strength * ops.sum(ops.square(scaled - ops.eye(n, dtype=gram.dtype)))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"strength": self.strength, "constant_trace": self.constant_trace}
