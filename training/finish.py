@@ -15,6 +15,7 @@ from zoo.callbacks import recalibrate_batch_norm
 from zoo.checkpoint.card import BatchNorm, Card, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
 from zoo.models.blocks import BATCH_NORM
+from zoo.registry import find
 
 
 def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: list[dict]) -> dict:
@@ -69,7 +70,7 @@ def _card(
     recipe: Recipe, args: dict, run: Path, network: keras.Model, train_set, history: list[dict]
 ) -> Card:
     about = json.loads((run / "run.json").read_text())
-    variant = zoo.models.registry.find(recipe.model)
+    variant = find(recipe.model)
     return Card(
         zoo_format=1,
         name=f"{recipe.model}.{recipe.tag or recipe.data}",

@@ -21,10 +21,10 @@ on full test sets, from the files in `weights/`.
 
 def page(facts: Mapping[str, Mapping[str, int]]) -> str:
     """The page; `facts` gives weight_layers, trainable and multiply_adds of every name."""
-    from zoo.models.registry import variants
+    from zoo.registry import variants
 
     papers: dict[str, list[str]] = {}
-    for name, variant in variants().items():
+    for name, variant in variants("classification").items():
         row = facts[name]
         cells = [
             f"`{name}`",
@@ -63,10 +63,10 @@ def main() -> None:
     import zoo
     from zoo.models.cost import multiply_adds, weight_layers
     from zoo.models.deferred import build_without_values
-    from zoo.models.registry import variants
+    from zoo.registry import variants
 
     facts = {}
-    for name in variants():
+    for name in variants("classification"):
         model = build_without_values(lambda name=name: zoo.create(name))
         facts[name] = {
             "weight_layers": weight_layers(model),

@@ -13,12 +13,13 @@ from zoo import (
     regularizers,
     signals,
 )
+from zoo.creation import create
 from zoo.formats.conversion import convert
 from zoo.hub.index import card, list_weights, load
 from zoo.hub.publish import publish
-from zoo.models import create, list_models
 from zoo.prediction import predict
 from zoo.preprocessing import preprocess
+from zoo.registry import list_models
 
 __all__ = [
     "callbacks",

@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(args: argparse.Namespace) -> int:
     from zoo.hub import index
-    from zoo.models import list_models
+    from zoo.registry import list_models
 
     architectures, checkpoints = list_models(args.pattern), index.list_weights(args.pattern)
     if not architectures and not checkpoints:
@@ -167,7 +167,7 @@ def _summary(card: Any) -> dict[str, Any]:
 
 def _info(args: argparse.Namespace) -> int:
     from zoo.hub import index
-    from zoo.models import list_models
+    from zoo.registry import list_models
 
     if args.name in list_models():
         info = _architecture(args.name)
@@ -191,10 +191,10 @@ def _architecture(name: str) -> dict[str, Any]:
     from zoo.models.arguments import ARGUMENTS
     from zoo.models.cost import multiply_adds
     from zoo.models.deferred import build_without_values
-    from zoo.models.registry import create, find
+    from zoo.registry import find
 
     variant = find(name)
-    model = build_without_values(lambda: create(name))
+    model = build_without_values(variant.build)
     return {
         "name": name,
         "params": model.count_params(),

@@ -10,12 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from zoo.creation import create
 from zoo.errors import UnknownNameError, ZooError
 from zoo.hub import index
 from zoo.initializers import Orthonormal
-from zoo.models import create
-from zoo.models.registry import variants
 from zoo.preprocessing import Preprocess, how_of, preprocess
+from zoo.registry import variants
 from zoo.signals.examination import examine
 from zoo.signals.report import to_json, write_report
 from zoo.signals.taps import kernels_of, layers_of
@@ -78,10 +78,10 @@ def load(name: str) -> tuple[keras.Model, list[str]]:
     if name.startswith(_APPLICATIONS):
         model = _application(name.removeprefix(_APPLICATIONS))
         return model, [f"Model: {name} with fresh weights."]
-    if name in variants():
+    if name in variants("classification"):
         return create(name, activation=None), [f"Model: {name} with fresh weights."]
     if not Path(name).is_dir() and "/" not in name and name not in index.list_weights():
-        known = [*variants(), *index.list_weights()]
+        known = [*variants("classification"), *index.list_weights()]
         hint = "A .keras file and keras.applications.NAME can be probed, too."
         raise UnknownNameError("model or checkpoint", name, known, hint)
     return index.load(name, activation=None), [f"Model: the checkpoint {name}."]

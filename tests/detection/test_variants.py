@@ -10,12 +10,12 @@ from helpers import array
 from hub_helpers import edit_card, make_card, make_checkpoint, make_model
 
 import zoo
+from zoo import registry
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main
 from zoo.detection.heads import CLASS_LAYERS
 from zoo.errors import CheckpointError, ZooError
 from zoo.hub import upload
-from zoo.models import registry
 from zoo.models.deferred import build_without_values
 
 NAME = "mask_rcnn_plainnet20"
@@ -40,7 +40,7 @@ def equal(some, others):
 
 
 def test_one_for_every_backbone():
-    classifiers, detectors = registry.variants(), registry.detectors()
+    classifiers, detectors = (registry.variants(task) for task in ("classification", "detection"))
     assert set(detectors) == {
         f"mask_rcnn_{name}" for name, v in classifiers.items() if "features" in v.options
     }
@@ -50,9 +50,7 @@ def test_one_for_every_backbone():
 
 
 # The first of every family.
-FAMILIES = {
-    registry.find(v.args["backbone"]).family: v for v in [*registry.detectors().values()][::-1]
-}
+FAMILIES = {v.backbone.family: v for v in [*registry.variants("detection").values()][::-1]}
 
 
 @pytest.mark.parametrize("variant", FAMILIES.values(), ids=lambda v: v.name)

@@ -10,7 +10,7 @@ import zoo
 from zoo.checkpoint import load_checkpoint
 from zoo.initializers import Orthonormal
 from zoo.models import deferred
-from zoo.models.registry import variants
+from zoo.registry import variants
 
 
 @pytest.fixture
@@ -57,9 +57,13 @@ def test_the_plain_way_gives_the_same(tmp_path, monkeypatch, calls):
     assert predict(tuned).shape == (4, 2)
 
 
-@pytest.mark.parametrize("family", sorted({v.family.__name__ for v in variants().values()}))
+@pytest.mark.parametrize(
+    "family", sorted({v.family.__name__ for v in variants("classification").values()})
+)
 def test_every_family_can_be_deferred(family):
-    variant = min((v for v in variants().values() if v.family.__name__ == family), key=_depth)
+    variant = min(
+        (v for v in variants("classification").values() if v.family.__name__ == family), key=_depth
+    )
     model = deferred.build_without_values(lambda: zoo.create(variant.name))
     assert all(v._value is None for v in model.variables)
     count = model.count_params()
@@ -70,7 +74,7 @@ def test_every_family_can_be_deferred(family):
 
 
 def _depth(variant):
-    return variant.args.get("depth", 0)
+    return variant.fixed.get("depth", 0)
 
 
 @pytest.mark.parametrize("writeable", [True, False])

@@ -8,9 +8,9 @@ import pytest
 from hub_helpers import edit_card, make_checkpoint, predict
 
 import zoo
+from zoo import registry
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
 from zoo.hub import index, pins
-from zoo.models import registry
 
 
 @pytest.fixture(scope="module")

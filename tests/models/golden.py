@@ -37,9 +37,9 @@ def build(name: str):
 
 
 def write() -> None:
-    from zoo.models.registry import variants
+    from zoo.registry import variants
 
-    golden = {name: describe(build(name)) for name in variants()}
+    golden = {name: describe(build(name)) for name in variants("classification")}
     PATH.write_text(json.dumps(golden, indent=1) + "\n")
 
 

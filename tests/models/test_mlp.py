@@ -78,7 +78,7 @@ def test_residual_net_is_the_formula():
 )
 def test_sizes(name, kernels, trainable):
     variant = FAMILY[name]
-    model = variant.family(**variant.args, name=name)
+    model = variant.family(**variant.fixed, name=name)
     paths = [v.path for v in model.trainable_variables]
     assert sum(path.endswith("kernel") for path in paths) == kernels
     assert sum(math.prod(v.shape) for v in model.trainable_variables) == trainable

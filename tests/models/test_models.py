@@ -8,8 +8,8 @@ import pytest
 from helpers import array, run_python
 
 import zoo
+from zoo import registry
 from zoo.errors import ZooError
-from zoo.models import registry
 from zoo.models.blocks import Parts
 
 # The published weights of table I of [O], in millions, at what they were counted for.
@@ -48,7 +48,7 @@ def trainable(model):
 
 
 def test_every_family_is_among_the_small_ones():
-    known = registry.variants()
+    known = registry.variants("classification")
     assert {known[name].family for name, _, _ in SMALL} == {v.family for v in known.values()}
 
 
@@ -285,7 +285,7 @@ def test_plainnet_refuses_depths_that_do_not_fit(depth):
 
 
 def test_every_variant_documents_its_paper_and_options():
-    for variant in registry.variants().values():
+    for variant in registry.variants("classification").values():
         assert variant.paper
         for option in variant.options:
             assert option in variant.family.__doc__

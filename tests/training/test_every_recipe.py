@@ -21,7 +21,7 @@ from training.data.statistics import per_pixel
 from training.recipe import Recipe
 from training.strategies import Engine
 from training.trainer import build, prepare_layer
-from zoo.models import registry
+from zoo import registry
 
 pytestmark = pytest.mark.once
 
@@ -32,15 +32,15 @@ def kind(name: str) -> tuple:
     """What is alike in variants of a family that differ in depth alone; from 50 on, the blocks of
     nets for large pictures have three convolutions."""
     variant = registry.find(name)
-    fixed = {k: v for k, v in variant.args.items() if k != "depth"}
-    deep = variant.family.__name__ in ("large_resnet", "seqnet") and variant.args["depth"] >= 50
-    return variant.family, json.dumps([fixed, dict(variant.presets)]), deep
+    fixed = {k: v for k, v in variant.fixed.items() if k != "depth"}
+    deep = variant.family.__name__ in ("large_resnet", "seqnet") and variant.fixed["depth"] >= 50
+    return variant.family, json.dumps([fixed, dict(variant.defaults)]), deep
 
 
 def shallow(name: str) -> str:
     """The shallowest architecture of the kind."""
-    alike = [v for v in registry.variants().values() if kind(v.name) == kind(name)]
-    return min(alike, key=lambda variant: variant.args.get("depth", 0)).name
+    alike = [v for v in registry.variants("classification").values() if kind(v.name) == kind(name)]
+    return min(alike, key=lambda variant: variant.fixed.get("depth", 0)).name
 
 
 def small(recipe: Recipe) -> Recipe:

@@ -14,8 +14,8 @@ from training.data import DATASETS
 from training.optimizer import OPTIMIZERS
 from training.recipe import Recipe
 from training.recipes import on_large_gpu
+from zoo import registry
 from zoo.errors import ZooError
-from zoo.models import registry
 from zoo.models.arguments import parse_arguments
 from zoo.models.deferred import build_without_values
 

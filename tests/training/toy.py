@@ -84,7 +84,7 @@ def install() -> None:
     from training import train
     from training.recipe import find
     from zoo.models import plainnet
-    from zoo.models.registry import Variant
+    from zoo.models.variant import Variant
 
     sets = {"toy": images, "proof": noise}
     training.data.read = lambda name, split, *_, **__: sets[name](split)

@@ -18,6 +18,7 @@ from zoo.checkpoint.folder import save_checkpoint
 from zoo.detection.annotated import AnnotatedImages
 from zoo.detection.heads import CLASS_LAYERS
 from zoo.models.blocks import BATCH_NORM
+from zoo.registry import find
 
 
 def finish(
@@ -97,7 +98,7 @@ def _card(
             published=recipe.published,
         ),
         license="Apache-2.0",
-        citation=zoo.models.registry.find(recipe.model).paper,
+        citation=find(recipe.model).paper,
         requires=f"zoo>={zoo.__version__}",
     )
 

@@ -6,9 +6,9 @@ import keras
 
 import zoo
 from training.detection.recipe import DetectionRecipe
-from zoo.detection.variants import body_of
+from zoo.creation import load_body
 from zoo.errors import ZooError
-from zoo.models.registry import find
+from zoo.registry import find
 
 
 def network(recipe: DetectionRecipe, labels: tuple[str, ...]) -> keras.Model:
@@ -54,7 +54,7 @@ def arguments(recipe: DetectionRecipe, labels: tuple[str, ...]) -> dict[str, Any
     if not recipe.weights:
         if not recipe.backbone_weights:
             return wanted
-        _, of_body = body_of(find(recipe.model), recipe.backbone_weights)
+        _, of_body = load_body(find(recipe.model), recipe.backbone_weights)
         return {**of_body, **wanted}
     if recipe.backbone_weights:
         raise ZooError("weights and backbone_weights exclude each other: a detector has both.")

@@ -9,8 +9,8 @@ from zoo.checkpoint.card import Card
 from zoo.checkpoint.schema import refuse
 from zoo.checkpoint.tensors import Spec
 from zoo.errors import CheckpointError, ZooError
-from zoo.models.arguments import parse_arguments
-from zoo.models.registry import Variant, create, find
+from zoo.models.variant import Variant
+from zoo.registry import find
 
 
 def resolve(card: Card, where: str) -> tuple[Variant, dict[str, Any]]:
@@ -20,7 +20,7 @@ def resolve(card: Card, where: str) -> tuple[Variant, dict[str, Any]]:
     except ZooError as error:
         raise CheckpointError(f"{where}: architecture: {error}") from None
     try:
-        return variant, parse_arguments(card.architecture, tuple(variant.options), card.args)
+        return variant, variant.parse(card.args)
     except ZooError as error:
         raise CheckpointError(f"{where}: args: {error}") from None
 
@@ -28,7 +28,7 @@ def resolve(card: Card, where: str) -> tuple[Variant, dict[str, Any]]:
 def create_model(card: Card, where: str, args: dict[str, Any]) -> keras.Model:
     """A model of the card's architecture."""
     try:
-        return create(card.architecture, **args)
+        return find(card.architecture).build(**args)
     except ValueError as error:  # each may be right and all together not, e.g. too small an image
         raise CheckpointError(f"{where}: args: {error}") from error
 

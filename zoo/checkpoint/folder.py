@@ -38,7 +38,6 @@ from zoo.checkpoint.tensors import (
     split,
 )
 from zoo.errors import CheckpointError, ZooError
-from zoo.models.arguments import parse_arguments
 from zoo.models.deferred import TooManyWeights, build_without_values, fill
 
 _log = logging.getLogger("zoo")
@@ -216,7 +215,7 @@ def load_checkpoint(
         if num_classes is not None:
             raise ZooError("features and num_classes exclude each other: features have no head.")
         wanted["features"] = features
-    wanted = parse_arguments(card.architecture, tuple(variant.options), wanted)
+    wanted = variant.parse(wanted)
 
     options = variant.options | args
     own_args = args | {k: v for k, v in wanted.items() if k == "activation"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.checkpoint.card import KERAS_FILES, Card
-from zoo.models.registry import detectors
+from zoo.registry import find
 
 # The errors by epoch, as a picture.
 CURVE_FILE = "curve.png"
@@ -79,7 +79,7 @@ def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
 
 def _task(card: Card) -> str:
     """The Hub's name of what the model is for."""
-    if card.architecture not in detectors():
+    if find(card.architecture).task == "classification":
         return "image-classification"
     return "image-segmentation" if card.args.get("masks", True) else "object-detection"
 

@@ -14,9 +14,9 @@ from zoo.checkpoint.schema import refuse, show
 from zoo.errors import ZooError
 from zoo.formats.torch_file import read_torch_file
 from zoo.models.deferred import build_without_values, fill
-from zoo.models.registry import create, find
 from zoo.models.vgg import CONVOLUTIONS
 from zoo.preprocessing import IMAGENET
+from zoo.registry import find
 
 _LEAVES = {
     "kernel": "weight",
@@ -65,7 +65,7 @@ def convert(
     >>> model = zoo.convert("resnet50.pth", "resnet50")
     >>> model = zoo.convert(net.state_dict(), "seqnet50", activation=None)
     """
-    find(architecture)
+    variant = find(architecture)
     if architecture not in _SOURCES:
         raise ZooError(
             f"There are no PyTorch checkpoints for {architecture!r} that could be converted. "
@@ -89,7 +89,7 @@ def convert(
         options.setdefault("num_classes", tensors[f"{source.classifier}.bias"].size)
     for option, name in source.tells.items():
         options.setdefault(option, name in tensors)
-    model = build_without_values(lambda: create(architecture, **options))
+    model = build_without_values(lambda: variant.build(**options))
     fill(model, _match(tensors, model, source, where))
     height, width, _ = model.input_shape[1:]
     if height and width:

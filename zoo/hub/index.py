@@ -16,7 +16,7 @@ from zoo.hub import remote
 from zoo.hub.pins import Pin, read_pins
 from zoo.models.freeze import check_freeze
 from zoo.models.freeze import freeze as freeze_layers
-from zoo.models.registry import detectors, variants
+from zoo.registry import variants
 
 _PACKAGE = Path(__file__).parents[1]
 # In an installed wheel, in a clone; the first that has a name wins.
@@ -169,7 +169,7 @@ def _find(name: str | os.PathLike, weights: bool = True) -> _Place:
     if name.startswith(remote.PREFIX):
         repo, revision = remote.parse_address(name)
         return _Place(remote.fetch(repo, revision, weights=weights), repo=repo)
-    built_in, known = _built_in(), variants() | detectors()
+    built_in, known = _built_in(), variants()
     full = f"{name}.{known[name].weights}" if name in known else name
     match built_in.get(full):
         case Path() as folder:

@@ -37,7 +37,7 @@ from zoo.checkpoint.tensors import MAX_SHARD_SIZE
 from zoo.detection.heads import CLASS_LAYERS
 from zoo.errors import UnknownNameError, ZooError
 from zoo.formats.export import save_keras_files
-from zoo.models.registry import find
+from zoo.registry import find
 
 # Fields of a card that its author may set; the others follow from the model.
 FIELDS = (

@@ -1,7 +1,25 @@
-"""Architectures: one file per family, a registry of names."""
+"""Architectures: one file per family, a table of variants in each."""
+
+import importlib
+import warnings
+from typing import Any
 
 from zoo.models.freeze import freeze
-from zoo.models.registry import create, list_models
-from zoo.models.residual_block import ResidualBlock, ResidualStage
 
-__all__ = ["ResidualBlock", "ResidualStage", "create", "freeze", "list_models"]
+__all__ = ["freeze"]
+
+# Names that were here before, and the modules that they are in now.
+_MOVED = {
+    "ResidualBlock": "zoo.models.residual_block",
+    "ResidualStage": "zoo.models.residual_block",
+    "create": "zoo.creation",
+    "list_models": "zoo.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MOVED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "zoo" if name in ("create", "list_models") else "zoo.layers"
+    warnings.warn(f"zoo.models.{name} is {home}.{name} now.", DeprecationWarning, stacklevel=2)
+    return getattr(importlib.import_module(_MOVED[name]), name)

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from zoo.models.blocks import Parts, check_full_shape, check_image, image_model
-from zoo.models.registry import Variant
+from zoo.models.variant import Variant
 
 PAPER = (
     "Oyedotun, Shabayek, Aouada, Ottersten: Revisiting the Training of Very Deep Neural Networks "

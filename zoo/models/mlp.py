@@ -12,7 +12,7 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.models.blocks import Parts, check_full_shape
-from zoo.models.registry import Variant
+from zoo.models.variant import Variant
 
 EXPLODING = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
 CONDITIONING = (

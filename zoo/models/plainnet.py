@@ -9,7 +9,7 @@ import keras
 from zoo.errors import ZooError
 from zoo.layers import Modulation, ModulationSource
 from zoo.models.blocks import Parts, check_image, image_model
-from zoo.models.registry import Variant
+from zoo.models.variant import Variant
 
 PAPER = (
     "Xie, Xiong, Pu: All You Need is Beyond a Good Init: Exploring Better Solution for Training "

@@ -15,8 +15,8 @@ from keras import layers
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SymmetricMaxPool2D
 from zoo.models.blocks import BATCH_NORM, Parts, check_image, image_model
-from zoo.models.registry import Variant
 from zoo.models.residual_block import ResidualStage
+from zoo.models.variant import Variant
 
 RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
 CONDITIONING = (
@@ -290,7 +290,7 @@ SHALLOW, DEEP = (20, 32, 44, 56, 110), (230, 1202)
 TRAINED = {"resnet20", "resnet20_lastbn", "crelu_resnet20", "preresnet20"}
 
 
-def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **args) -> Variant:
+def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **fixed) -> Variant:
     published = ""
     if depth in CIFAR.get(row, {}):
         tens, hundreds = CIFAR[row][depth]
@@ -298,20 +298,20 @@ def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **args) -
     return Variant(
         name,
         small_resnet,
-        {"depth": depth, **args},
+        {"depth": depth, **fixed},
         paper=paper,
         published=published,
         weights="cifar10" if name in TRAINED else None,
     )
 
 
-def _large(name: str, depth: int, paper: str, args=None, presets=None) -> Variant:
+def _large(name: str, depth: int, paper: str, fixed=None, defaults=None) -> Variant:
     error = IMAGENET.get(name)
     return Variant(
         name,
         large_resnet,
-        {"depth": depth, **(args or {})},
-        presets=presets or {},
+        {"depth": depth, **(fixed or {})},
+        defaults=defaults or {},
         paper=paper,
         published=f"ImageNet top-1 error {error}" if error else "",
     )
@@ -344,7 +344,7 @@ VARIANTS = [
             f"normprop_resnet{d}",
             small_resnet,
             {"depth": d},
-            presets={"norm": "normprop", "initializer": "glorot_uniform"},
+            defaults={"norm": "normprop", "initializer": "glorot_uniform"},
             paper=CRELU,
             published="CIFAR-10 error 11.60%, CIFAR-100 37.60%; NormProp2 7.46%, 31.71% (table 2)"
             if d == 110
@@ -357,7 +357,7 @@ VARIANTS = [
             f"normprop_resnet{d}",
             d,
             CRELU,
-            presets={"norm": "normprop3", "initializer": "glorot_uniform"},
+            defaults={"norm": "normprop3", "initializer": "glorot_uniform"},
         )
         for d in (34, 50)
     ),

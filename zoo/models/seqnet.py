@@ -11,7 +11,7 @@ from keras import layers
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
 from zoo.models.blocks import BATCH_NORM, Parts, check_image, image_model
-from zoo.models.registry import Variant
+from zoo.models.variant import Variant
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 
 PAPER = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"

@@ -9,7 +9,7 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.models.blocks import Parts, check_image, image_model
-from zoo.models.registry import Variant
+from zoo.models.variant import Variant
 
 PAPER = (
     "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition. "

@@ -1,0 +1,88 @@
+"""Models with fresh weights, or on the body of a checkpoint."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from zoo.detection.variants import Detector
+from zoo.errors import ZooError
+from zoo.hub.index import load
+from zoo.models.deferred import build_without_values, fill
+from zoo.models.variant import Variant
+from zoo.registry import find
+
+
+def create(
+    name: str, *, backbone_weights: str | os.PathLike | None = None, **options: Any
+) -> keras.Model:
+    """Builds an architecture with fresh weights.
+
+    Args:
+        name: str, one of `zoo.list_models()`.
+        backbone_weights: for a detector, the checkpoint whose body it starts from, anything that
+            `zoo.load` takes; its card gives the backbone's options.
+        **options: arguments of the family's function, e.g. `num_classes`, `input_shape`,
+            `activation` (None for logits). `zoo info NAME` lists them.
+
+    Returns:
+        Functional Keras model that takes preprocessed float arrays, channels last.
+
+    Raises:
+        ZooError: for an unknown name or option (names the nearest valid one) and for a value
+            out of range (names what is allowed); for `backbone_weights` that do not fit.
+
+    Example:
+
+    >>> model = zoo.create("plainnet44", num_classes=100)
+    >>> model = zoo.create("mask_rcnn_seqnet50", num_classes=5, backbone_weights="seqnet50")
+    """
+    variant = find(name)
+    if backbone_weights is None:
+        return variant.build(**options)
+    return _create_on(variant, backbone_weights, options)
+
+
+def load_body(
+    variant: Variant, checkpoint: str | os.PathLike
+) -> tuple[keras.Model, dict[str, Any]]:
+    """The body of a checkpoint for a detector, and the options that a detector must have for it.
+
+    Args:
+        variant: of the detector.
+        checkpoint: anything that `zoo.load` takes, of the detector's own backbone.
+
+    Raises:
+        ZooError: the variant is no detector, or the checkpoint is of another architecture.
+    """
+    if not isinstance(variant, Detector):
+        raise ZooError(f"{variant.name} is no detector: it takes no backbone_weights.")
+    body = load(checkpoint, features=True)
+    card = body.zoo_card
+    if card.architecture != variant.backbone.name:
+        raise ZooError(
+            f"{variant.name}: backbone_weights must be of {variant.backbone.name}. "
+            f"Received: {card.name}, of {card.architecture}"
+        )
+    known = variant.options.keys() - {"input_shape"}
+    return body, {name: value for name, value in card.args.items() if name in known}
+
+
+def _create_on(
+    variant: Variant, checkpoint: str | os.PathLike, options: Mapping[str, Any]
+) -> keras.Model:
+    """A detector whose backbone has the weights of a checkpoint, and its options where `options`
+    has no others."""
+    body, body_options = load_body(variant, checkpoint)
+    model = build_without_values(lambda: variant.build(**body_options | options))
+    pretrained = {v.path: v for v in body.weights}
+    wanted = {v.path: tuple(v.shape) for v in model.backbone.weights}
+    for path in (*wanted, *pretrained):
+        shape = tuple(pretrained[path].shape) if path in pretrained else None
+        if wanted.get(path) != shape:
+            raise ZooError(
+                f"backbone_weights must have {path} of shape {wanted.get(path)}. Received: {shape}"
+            )
+    fill(model, {path: keras.ops.convert_to_numpy(v.value) for path, v in pretrained.items()})
+    return model

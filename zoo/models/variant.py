@@ -1,0 +1,64 @@
+"""A named network of a family: one row of the family's table."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import keras
+
+from zoo.models.arguments import ARGUMENTS, parse_arguments
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a family's table.
+
+    Attributes:
+        name: public name of the architecture.
+        family: the function that builds it.
+        fixed: arguments that make this variant what it is; not open to the user.
+        defaults: of this variant where they differ from the function's; open to the user.
+        paper: the source.
+        published: the figures that the paper prints for it, in words.
+        weights: tag of the checkpoint that `zoo.load(name)` gives, None while there is none.
+        task: what it is for.
+    """
+
+    name: str
+    family: Callable[..., keras.Model]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    paper: str = ""
+    published: str = ""
+    weights: str | None = None
+    task: Literal["classification", "detection"] = "classification"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments that a user may give, with their defaults."""
+        parameters = inspect.signature(self.family).parameters
+        return {
+            name: self.defaults.get(name, parameters[name].default)
+            for name in parameters
+            if name in ARGUMENTS and name not in self.fixed
+        }
+
+    def parse(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options with normalized values.
+
+        Raises:
+            ZooError: for an unknown option and for a value out of range.
+        """
+        return parse_arguments(self.name, tuple(self.options), options)
+
+    def build(self, **options: Any) -> keras.Model:
+        """The model with fresh weights.
+
+        Args:
+            **options: some of `options`.
+
+        Raises:
+            ZooError: as `parse`, and for options that do not fit each other.
+        """
+        return self.family(**self.fixed, **{**self.defaults, **self.parse(options)}, name=self.name)
