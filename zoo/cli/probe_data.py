@@ -1,109 +1,15 @@
-"""`zoo probe MODEL`: the model, the batch, and where the report goes."""
+"""The batch that `zoo probe` runs through a model: random, from an .npz file, from pictures."""
 
-import argparse
-import json
-import re
-import sys
 import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from zoo.creation import create
-from zoo.errors import UnknownNameError, ZooError
-from zoo.hub import index
-from zoo.initializers import Orthonormal
+from zoo.errors import ZooError
 from zoo.preprocessing import Preprocess, how_of, preprocess
-from zoo.registry import variants
-from zoo.signals.examination import examine
-from zoo.signals.report import to_json, write_report
-from zoo.signals.taps import kernels_of, layers_of
-from zoo.signals.verdict import verdict
 
-INITIALIZERS = {
-    "glorot": keras.initializers.GlorotNormal,
-    "he": keras.initializers.HeNormal,
-    "lecun": keras.initializers.LecunNormal,
-    "orthogonal": keras.initializers.OrthogonalInitializer,
-    "orthonormal": Orthonormal,
-}
-_APPLICATIONS = "keras.applications."
 _PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-
-
-def run(args: argparse.Namespace) -> int:
-    """Runs the command."""
-    if args.batch < 1 or args.seed < 0:
-        raise ZooError(
-            "--batch must be at least 1 and --seed at least 0. "
-            f"Received: {args.batch} and {args.seed}"
-        )
-    to = args.to or (None if args.json else f"{_file_name(args.model)}.html")
-    keras.utils.set_random_seed(args.seed)
-    _tell(f"building {args.model}")
-    model, notes = load(args.model)
-    if args.init:
-        notes.append(initialize(model, args.init, args.seed))
-    inputs, targets, loss, about = batch(model, args.data, args.batch, args.seed)
-    notes += about
-    found = examine(model, inputs, targets, loss=loss, tell=_tell)
-    findings = verdict(found.signals)
-    if to:
-        _tell(f"writing {to}")
-        try:
-            written = write_report(to, found, findings, notes)
-        except OSError as error:
-            raise ZooError(f"The report cannot be written: {error}") from error
-    if args.json:
-        print(json.dumps(to_json(found, findings, notes), indent=2))
-        return 0
-    for note in notes:
-        print(note)
-    for finding in findings:
-        print(f"- {finding}")
-    print(f"report: {written[0]}")
-    return 0
-
-
-def load(name: str) -> tuple[keras.Model, list[str]]:
-    """A model by what `zoo probe` takes, giving logits where it can, and notes on it.
-
-    Raises:
-        UnknownNameError: no such architecture, checkpoint or keras application.
-        ZooError: a file that Keras cannot read, or does not in its safe mode.
-    """
-    if name.endswith(".keras"):
-        return _saved(name), [f"Model: the file {name}, with its weights."]
-    if name.startswith(_APPLICATIONS):
-        model = _application(name.removeprefix(_APPLICATIONS))
-        return model, [f"Model: {name} with fresh weights."]
-    if name in variants("classification"):
-        return create(name, activation=None), [f"Model: {name} with fresh weights."]
-    if not Path(name).is_dir() and "/" not in name and name not in index.list_weights():
-        known = [*variants("classification"), *index.list_weights()]
-        hint = "A .keras file and keras.applications.NAME can be probed, too."
-        raise UnknownNameError("model or checkpoint", name, known, hint)
-    return index.load(name, activation=None), [f"Model: the checkpoint {name}."]
-
-
-def initialize(model: keras.Model, name: str, seed: int) -> str:
-    """Gives all kernels new values, each of its own seed; tells so. Embeddings stay as they are.
-
-    Raises:
-        UnknownNameError: no such initializer.
-    """
-    if name not in INITIALIZERS:
-        raise UnknownNameError("initializer", name, INITIALIZERS)
-    number = 0
-    for layer in layers_of(model):
-        if isinstance(layer, keras.layers.Embedding):
-            continue
-        for kernel in kernels_of(layer):
-            values = INITIALIZERS[name](seed=seed + number)(kernel.shape, dtype="float32")
-            kernel.assign(keras.ops.cast(values, kernel.dtype))
-            number += 1
-    return f"All {number} kernels were initialized anew: {name}."
 
 
 def batch(model: keras.Model, data: str | None, size: int, seed: int):
@@ -144,21 +50,6 @@ def batch(model: keras.Model, data: str | None, size: int, seed: int):
             f"(N,). Received: shape {targets.shape}, {targets.min()} to {targets.max()}"
         )
     return inputs, targets, None if classes else "mean_squared_error", [f"{note}."]
-
-
-def _saved(path: str) -> keras.Model:
-    try:
-        # Safe mode refuses the code that a Lambda layer brings along.
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises all kinds
-        raise ZooError(f"{path} cannot be loaded: {error}") from error
-
-
-def _application(name: str) -> keras.Model:
-    known = [n for n in dir(keras.applications) if n[0].isupper()]
-    if name not in known:
-        raise UnknownNameError("keras application", name, known)
-    return getattr(keras.applications, name)(weights=None, classifier_activation=None)
 
 
 def _input_shape(model: keras.Model) -> tuple[int, ...]:
@@ -233,12 +124,3 @@ def _prepared(model: keras.Model, pictures) -> tuple[np.ndarray, str]:
 
 def _spread(count: int, size: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(size, count)).astype(int))
-
-
-def _file_name(model: str) -> str:
-    name = Path(model).resolve().name.removesuffix(".keras")
-    return f"{re.sub('[^A-Za-z0-9._-]', '_', name)}.probe"
-
-
-def _tell(text: str) -> None:
-    print(f"zoo probe: {text} …", file=sys.stderr, flush=True)

@@ -1,0 +1,23 @@
+"""What the commands have in common: answers for people and for programs."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from typing import Any
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag `--json`."""
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def print_json(value: Any) -> None:
+    """Prints a value for programs."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(rows: Iterable[tuple[str, str]]) -> None:
+    """Prints names and values in two columns; rows without a value are left out."""
+    for name, value in rows:
+        if value:
+            print(f"{name:13} {value}")
