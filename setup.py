@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 version = next(
     line.split('"')[1]
-    for line in (HERE / "zoo" / "__init__.py").read_text().splitlines()
+    for line in (HERE / "zoo" / "version.py").read_text().splitlines()
     if line.startswith("__version__")
 )
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from training import state
-from training.state import write_atomically
+from zoo.files import write_atomically
 from zoo.signals import Probe, Tap, gradient_norm, mean_square
 
 SIGNALS = {

@@ -10,10 +10,10 @@ import zoo
 from training.data.pipeline import pictures
 from training.evaluate import measure
 from training.recipe import Recipe
-from training.state import write_atomically
 from zoo.callbacks import recalibrate_batch_norm
 from zoo.checkpoint.card import BatchNorm, Card, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
+from zoo.files import write_atomically
 from zoo.models.blocks import BATCH_NORM
 from zoo.registry import find
 

@@ -5,8 +5,8 @@ import io
 import json
 from pathlib import Path
 
-from training.state import write_atomically
 from zoo.errors import ZooError
+from zoo.files import write_atomically
 
 
 def write_log(run: Path, history: list[dict], *, tensorboard: bool = False) -> None:

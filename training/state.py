@@ -1,8 +1,6 @@
 """The state of a training on disk: written whole or not at all, read only when whole."""
 
-import contextlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from zoo.errors import ZooError
+from zoo.files import write_atomically
 
 KEEP = 2  # the newest state and the one before it
 
@@ -32,25 +31,6 @@ class Position:
     step: int = 0
     seconds: float = 0.0
     history: list[dict] = field(default_factory=list)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a crash at any moment, finds the old or the new one.
-
-    Raises:
-        OSError: a full disk or an unwritable folder; the old file is as it was.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
 
 
 def save_state(

@@ -254,8 +254,8 @@ def describe(recipe: Recipe, run: Path, name: str, engine: Engine) -> None:
     import keras
     import numpy as np
 
-    from training.state import write_atomically
     from zoo.errors import ZooError
+    from zoo.files import write_atomically
 
     run.mkdir(parents=True, exist_ok=True)
     about = {

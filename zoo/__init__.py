@@ -1,7 +1,5 @@
 """A Keras 3 zoo of very deep networks that train without shortcuts."""
 
-__version__ = "0.1.0"
-
 from zoo import (
     callbacks,
     constraints,
@@ -20,6 +18,7 @@ from zoo.hub.publish import publish
 from zoo.prediction import predict
 from zoo.preprocessing import preprocess
 from zoo.registry import list_models
+from zoo.version import __version__ as __version__
 
 __all__ = [
     "callbacks",

@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.errors import ZooError
+from zoo.outputs import output_activation
 from zoo.preprocessing import as_sequence, how_of, prepare
 
 
@@ -87,7 +88,7 @@ def _check_classifier(model: Any) -> None:
 def _probabilities(outputs: np.ndarray, model: keras.Model) -> np.ndarray:
     if not np.isfinite(outputs).all():
         raise ZooError(f"{model.name} gives NaN or infinity for these images.")
-    activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
+    activation = output_activation(model)
     if activation in ("softmax", "sigmoid"):
         return outputs
     rows_are = (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, rtol=0, atol=1e-3)

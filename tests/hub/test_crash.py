@@ -8,7 +8,8 @@ import pytest
 from helpers import run_python
 from hub_helpers import make_card, make_checkpoint, make_model, predict
 
-from zoo.checkpoint import files, load_checkpoint, save_checkpoint
+from zoo import files
+from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.errors import CheckpointError
 
 
@@ -109,7 +110,7 @@ def test_first_save_killed_leaves_no_checkpoint(tmp_path):
     code = """
 import os, sys
 sys.path.insert(0, "tests/hub")
-from zoo.checkpoint import files
+from zoo import files
 from hub_helpers import make_checkpoint
 real = os.replace
 def replace(source, target):

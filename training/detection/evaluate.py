@@ -44,7 +44,7 @@ def report(arguments: argparse.Namespace) -> None:
     import zoo
     from training.detection.data import learned_from, read
     from training.detection.measure import measure, plain
-    from training.state import write_atomically
+    from zoo.files import write_atomically
 
     model = zoo.load(arguments.checkpoint)
     card = model.zoo_card

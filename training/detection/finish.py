@@ -12,11 +12,11 @@ import zoo
 from training.detection.measure import few, measure, plain
 from training.detection.network import arguments, copy_of
 from training.detection.recipe import DetectionRecipe
-from training.state import write_atomically
 from zoo.checkpoint.card import BatchNorm, Card, Metric, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
 from zoo.detection.annotated import AnnotatedImages
 from zoo.detection.heads import CLASS_LAYERS
+from zoo.files import write_atomically
 from zoo.models.blocks import BATCH_NORM
 from zoo.registry import find
 

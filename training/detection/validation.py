@@ -11,10 +11,10 @@ import keras
 from training.detection.measure import few, predictions
 from training.detection.network import copy_of
 from training.detection.recipe import DetectionRecipe
-from training.state import write_atomically
 from training.strategies import Engine
 from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
 from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
+from zoo.files import write_atomically
 
 PATIENCE = 10  # times as long as it took itself, a process waits for the others
 

@@ -1,12 +1,14 @@
 """The files of `SignalMonitor`: a CSV that survives crashes, and TensorBoard's events."""
 
 import csv
+import io
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from zoo.errors import ZooError
+from zoo.files import write_atomically
 
 HEADER = ["step", "key", "value"]
 
@@ -34,10 +36,9 @@ class SignalFile:
         if step and self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.reader(file) if _is_until(step, row)]
-        new = self.path.with_suffix(".csv.new")
-        with new.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([HEADER, *rows])
-        os.replace(new, self.path)
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows([HEADER, *rows])
+        write_atomically(self.path, text.getvalue().encode())
         history: dict[int, dict[str, float]] = {}
         for at, key, value in rows:
             history.setdefault(int(at), {})[key] = float(value)

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoo.checkpoint.card import FileEntry
 from zoo.checkpoint.schema import refuse
 from zoo.errors import CheckpointError
+from zoo.files import replaced, write_to_disk
 
 AGAIN = "get the checkpoint again"
 
@@ -50,6 +51,28 @@ def open_file(path: Path, limit: int) -> Iterator[io.BufferedReader]:
         raise CheckpointError(f"{path} cannot be read: {reason}.") from error
 
 
+class Measured:
+    """The pieces of a file, counted and hashed as they pass.
+
+    Args:
+        pieces: iterable of bytes.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]):
+        self._pieces, self._size, self._digest = pieces, 0, hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._size += len(piece)
+            self._digest.update(piece)
+            yield piece
+
+    @property
+    def entry(self) -> FileEntry:
+        """Size and hash of what has passed."""
+        return FileEntry(self._size, self._digest.hexdigest())
+
+
 def write_files(folder: Path, contents: Mapping[str, Content]) -> dict[str, FileEntry]:
     """Writes files so that a crash or a full disk leaves the old ones, or a set whose last file
     does not fit the others; the last of `contents` appears last.
@@ -62,30 +85,12 @@ def write_files(folder: Path, contents: Mapping[str, Content]) -> dict[str, File
         Size and hash of each file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    partial = {name: folder / f".{name}.{os.getpid()}.partial" for name in contents}
     entries: dict[str, FileEntry] = {}
-    try:
-        for name, content in contents.items():
-            size, digest = 0, hashlib.sha256()
-            with open(partial[name], "wb") as file:
-                for piece in content(entries):
-                    file.write(piece)
-                    digest.update(piece)
-                    size += len(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            entries[name] = FileEntry(size, digest.hexdigest())
-        for name in contents:
-            os.replace(partial[name], folder / name)
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
-    if os.name == "posix":
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)  # the new names, too
-        finally:
-            os.close(directory)
+    with replaced([folder / name for name in contents]) as partial:
+        for (name, content), path in zip(contents.items(), partial, strict=True):
+            pieces = Measured(content(entries))
+            write_to_disk(path, pieces)
+            entries[name] = pieces.entry
     return entries
 
 

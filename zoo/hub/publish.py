@@ -11,9 +11,9 @@ from typing import Any
 import keras
 
 from zoo.checkpoint.card import CARD_FILE, Card
-from zoo.checkpoint.files import write_files
 from zoo.checkpoint.tensors import MAX_SHARD_SIZE
 from zoo.errors import HubError, ZooError
+from zoo.files import write_atomically
 from zoo.formats.keras_form import float32
 from zoo.hub import remote
 from zoo.hub.errors import translated
@@ -192,7 +192,7 @@ def write_pin(published: Published, path: str | os.PathLike) -> None:
     path = Path(path)
     pins = {name: dataclasses.asdict(pin) for name, pin in read_pins(path).items()}
     text = json.dumps(dict(sorted((pins | published.pin).items())), indent=2) + "\n"
-    write_files(path.parent, {path.name: lambda _: [text.encode()]})
+    write_atomically(path, text.encode())
 
 
 def _check_version(card: Card, theirs: Card | None, to: str) -> None:

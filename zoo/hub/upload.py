@@ -1,5 +1,6 @@
 """What is to be published: a folder with the files as they will go up, and the card's truth."""
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -25,6 +26,7 @@ from zoo.checkpoint.card import (
     FileEntry,
     Origin,
 )
+from zoo.checkpoint.files import Measured
 from zoo.checkpoint.folder import (
     load_checkpoint,
     read_card,
@@ -38,6 +40,7 @@ from zoo.detection.heads import CLASS_LAYERS
 from zoo.errors import UnknownNameError, ZooError
 from zoo.formats.export import save_keras_files
 from zoo.registry import find
+from zoo.version import __version__
 
 # Fields of a card that its author may set; the others follow from the model.
 FIELDS = (
@@ -211,8 +214,6 @@ def _of_known(base: Card, fields: dict[str, Any], trained: bool) -> Card:
 
 
 def _requires() -> str:
-    from zoo import __version__
-
     return f"zoo>={__version__}"
 
 
@@ -226,11 +227,9 @@ def _has_weights_of(model: keras.Model, card: Card) -> bool:
 
 
 def _entry(pieces: Iterable[bytes]) -> FileEntry:
-    size, digest = 0, hashlib.sha256()
-    for piece in pieces:
-        size += len(piece)
-        digest.update(piece)
-    return FileEntry(size, digest.hexdigest())
+    measured = Measured(pieces)
+    collections.deque(measured, maxlen=0)
+    return measured.entry
 
 
 def _rounding(model: keras.Model, stored: keras.Model) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.outputs import output_activation
 from zoo.signals.linear import LinearSignals
-from zoo.signals.probe import ends_in_softmax
 from zoo.signals.taps import kernels_of
 from zoo.signals.theory.covariance import Covariance
 from zoo.signals.theory.spectrum import Spectrum
@@ -95,7 +95,7 @@ def fisher(
     >>> curvature = fisher(zoo.create("mlp8_24", input_shape=(12, 12, 1)), images)
     >>> curvature.spectrum("hidden3_dense").kappa(50)
     """
-    logits = not ends_in_softmax(model)
+    logits = output_activation(model) != "softmax"
     probabilities = _probabilities(model, inputs, training, logits)
     signals, sizes = _dense_signals(model, layers, _logit_errors(logits), training, limit)
     moment = Covariance(sum(sizes.values()))

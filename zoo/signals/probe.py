@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.layers.repeat import without_loops
+from zoo.outputs import output_activation
 from zoo.signals.differentiate import differentiate, value_here
 from zoo.signals.taps import Recorder, Tap, layers_of, named_kernels
 
@@ -144,15 +145,12 @@ class Probe:
 def _loss_of(model: keras.Model, loss) -> Callable:
     loss = getattr(model, "loss", None) if loss is None else loss
     if loss is None:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=not ends_in_softmax(model))
+        return keras.losses.SparseCategoricalCrossentropy(
+            from_logits=output_activation(model) != "softmax"
+        )
     if not isinstance(loss, str) and not callable(loss):
         raise ZooError(f"loss must be a name or a function (targets, outputs). Received: {loss!r}")
     return keras.losses.get(loss)
-
-
-def ends_in_softmax(model: keras.Model) -> bool:
-    """Whether a model gives probabilities, as far as its last layer tells."""
-    return getattr(getattr(model.layers[-1], "activation", None), "__name__", "") == "softmax"
 
 
 def _check(what: str, values) -> None:
