@@ -1,3 +1,4 @@
+import json
 import math
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from helpers import array, gradient, run_python, weight_gradients
 from keras import ops
 
+from zoo.errors import ZooError
 from zoo.initializers import SeqContract
 from zoo.layers import SeqConvPair2D, SeqDensePair
 from zoo.models.deferred import build_without_values, fill
@@ -282,14 +284,51 @@ def test_extra_macs():
     [
         (lambda: SeqDensePair(expansion=1), "at least 2. Received: expansion=1"),
         (lambda: SeqDensePair(expansion=2.5), "expansion must be an integer"),
-        (lambda: SeqDensePair(0), "positive or None"),
+        (lambda: SeqDensePair(0), "units must be an integer of at least 1. Received: units=0"),
         (lambda: SeqDensePair(init="X"), "one of 'R', 'O', 'L'"),
         (lambda: SeqDensePair(5, tied=True).build((None, 4)), "inputs=4, outputs=5"),
         (lambda: SeqConvPair2D(expand_size=3, contract_size=3), "at least one of them 1"),
         (lambda: SeqConvPair2D(expand_size=2), "must be odd"),
         (lambda: SeqDensePair(expansion=3, init="L").build((None, 5)), "even number"),
+        (lambda: SeqDensePair(weight_decay=-1e-4), "weight_decay must be a number of at least 0"),
+        (lambda: SeqDensePair().build((None, None)), "a known size"),
+        (lambda: SeqDensePair(dtype="int8_from_float32"), "dtype='int8_from_float32'"),
     ],
 )
 def test_bad_input(make, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ZooError, match=re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_quantization_leaves_pairs_in_floating_point_and_says_so(tied, tmp_path):
+    inputs = keras.Input((8,))
+    x = keras.layers.Dense(8, name="first")(inputs)
+    x = SeqDensePair(tied=tied, name="pair")(x)
+    model = keras.Model(inputs, keras.layers.Dense(4, name="last")(x))
+    x = normal(16, 8)
+    before = array(model(x))
+    with pytest.warns(UserWarning, match="pair/expand stays in floating point"):
+        model.quantize("int8")
+    assert model.get_layer("last").kernel.dtype == "int8"
+    after = array(model(x))
+    np.testing.assert_allclose(after, before, atol=0.05 * np.abs(before).max())
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(array(again(x)), after, atol=1e-5)
+
+
+def test_numpy_scalars_and_words():
+    pair = SeqConvPair2D(
+        np.int64(6),
+        np.int32(4),
+        init="linear",
+        expand_size=np.int64(1),
+        contract_size=np.int16(3),
+        weight_decay=np.float32(0.5),
+        pool=np.bool_(True),
+        seed=np.int64(3),
+    )
+    config = json.loads(json.dumps(pair.get_config()))
+    expected = {"units": 6, "init": "L", "contract_size": 3, "weight_decay": 0.5, "seed": 3}
+    assert expected.items() <= config.items()

@@ -4,7 +4,8 @@ from zoo.layers.batch_normalization import BatchNormalization
 from zoo.layers.crelu import CReLU
 from zoo.layers.modulation import Modulation, ModulationSource
 from zoo.layers.norm_prop import NormPropActivation, NormPropConv2D
-from zoo.layers.seq_pair import SeqConvPair2D, SeqDensePair
+from zoo.layers.seq_conv_pair import SeqConvPair2D
+from zoo.layers.seq_dense_pair import SeqDensePair
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
 from zoo.layers.symmetric_max_pool2d import SymmetricMaxPool2D
 
