@@ -37,7 +37,7 @@ def inference(number: int, **options) -> dict[str, float]:
     import keras
     import numpy as np
 
-    from zoo.detection.examples import to_original
+    from zoo.detection.training_arrays import to_original
 
     masks = number >= PARTS.index("+ masks")
     model = detector(score_threshold=0.0, detections=FOUND, masks=masks, **options)

@@ -16,8 +16,8 @@ from zoo.detection.evaluation import (
     coco_results,
     evaluate_coco,
 )
-from zoo.detection.examples import resize_and_pad, to_arrays, to_original
 from zoo.detection.masks import encode_rle, outline_to_mask
+from zoo.detection.training_arrays import resize_and_pad, to_arrays, to_original
 from zoo.errors import ZooError
 
 pytestmark = pytest.mark.once

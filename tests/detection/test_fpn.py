@@ -7,7 +7,7 @@ from helpers import array
 
 import zoo
 from zoo.detection.fpn import STRIDES, feature_pyramid, levels_of
-from zoo.detection.parts import HeadParts
+from zoo.detection.head_factory import HeadFactory
 from zoo.errors import ZooError
 
 SIZE = (128, 64)
@@ -24,7 +24,7 @@ def backbone(channels=2, levels=(2, 3, 4, 5), short=0, size=SIZE):
 
 
 def pyramid(body, filters=2, norm="none"):
-    return feature_pyramid(body, SIZE, filters=filters, parts=HeadParts(norm))
+    return feature_pyramid(body, SIZE, filters=filters, factory=HeadFactory(norm))
 
 
 def pass_through(model):

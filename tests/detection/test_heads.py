@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from helpers import array
 
+from zoo.detection.head_factory import HeadFactory
 from zoo.detection.heads import CLASS_LAYERS, box_head, mask_head, rpn_head
-from zoo.detection.parts import HeadParts
 
-PARTS = {norm: HeadParts(norm) for norm in ("none", "group")}
+PARTS = {norm: HeadFactory(norm) for norm in ("none", "group")}
 
 
 def paths(model):
@@ -90,7 +90,7 @@ def test_groups(filters, groups):
 
 
 def test_weight_decay_is_on_kernels_and_has_the_gradient_of_its_name():
-    head = box_head(4, 2, 8, HeadParts("group", weight_decay=0.2))
+    head = box_head(4, 2, 8, HeadFactory("group", weight_decay=0.2))
     kernels = [v for v in head.trainable_variables if v.path.endswith("kernel")]
     assert len(head.losses) == len(kernels) == 7
     squares = sum((array(v) ** 2).sum() for v in kernels)
@@ -98,7 +98,7 @@ def test_weight_decay_is_on_kernels_and_has_the_gradient_of_its_name():
 
 
 def test_precision():
-    head = rpn_head(4, 3, HeadParts(dtype=keras.DTypePolicy("mixed_bfloat16")))
+    head = rpn_head(4, 3, HeadFactory(dtype=keras.DTypePolicy("mixed_bfloat16")))
     assert {v.dtype for v in head.weights} == {"float32"}
     assert keras.backend.standardize_dtype(head.outputs[0].dtype) == "bfloat16"
     assert head.inputs[0].dtype == "bfloat16"

@@ -111,7 +111,7 @@ def untrained():
 def test_regions_read_otherwise_give_the_same(untrained, monkeypatch, reading):
     """In parts of 5 boxes and 1 mask, or by sums."""
     _, found = untrained
-    monkeypatch.setattr(mask_rcnn, "READ", {keras.backend.backend(): reading})
+    monkeypatch.setattr(mask_rcnn, "ROI_READING", {keras.backend.backend(): reading})
     again = make(score_threshold=0.0).predict(images(), batch_size=2, verbose=0)
     for key, values in found.items():
         np.testing.assert_allclose(again[key], values, atol=1e-4, err_msg=key)

@@ -11,7 +11,7 @@ import zoo
 from zoo.checkpoint import BatchNorm, Card, Training, load_checkpoint, save_checkpoint
 from zoo.cli import main
 from zoo.detection import masks
-from zoo.detection.examples import resize_and_pad
+from zoo.detection.training_arrays import resize_and_pad
 from zoo.errors import ImageError, ZooError
 from zoo.hub.upload import stage
 from zoo.preprocessing import IMAGENET, normalize

@@ -8,7 +8,7 @@ from keras import ops
 
 from zoo.detection.boxes import encode
 from zoo.detection.losses import BOX_WEIGHTS
-from zoo.detection.proposals import PART, detect, draw_found, propose
+from zoo.detection.proposals import PART, detect, masks_in_parts, propose
 
 SIZE = (100, 200)
 A, NEAR_A, B, C = [0, 0, 20, 20], [0, 0, 20, 18], [50, 50, 60, 60], [100, 0, 140, 30]
@@ -140,9 +140,11 @@ def test_masks_of_the_detections_there_are(counts):
         return ops.ones((1, 1, 3, 3)) * values[..., None, None]
 
     expected = np.where(labels >= 0, boxes.sum(-1) + labels, 0)[..., None, None] * np.ones((3, 3))
-    found = array(draw_found(draw, ops.convert_to_tensor(boxes), ops.convert_to_tensor(labels), 3))
+    found = array(
+        masks_in_parts(draw, ops.convert_to_tensor(boxes), ops.convert_to_tensor(labels), 3)
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     if keras.backend.backend() != "jax":  # which traces the loop once
         assert calls == [PART] * -(-max(counts) // PART)
-    found = compiled(lambda boxes, labels: draw_found(draw, boxes, labels, 3))(boxes, labels)
+    found = compiled(lambda boxes, labels: masks_in_parts(draw, boxes, labels, 3))(boxes, labels)
     np.testing.assert_allclose(array(found), expected, rtol=1e-6)

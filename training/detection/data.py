@@ -10,7 +10,7 @@ from training.data.coco import read_detections
 from training.data.pipeline import Share, feed
 from training.detection.recipe import DetectionRecipe
 from zoo.detection.annotated import AnnotatedImages
-from zoo.detection.examples import to_arrays
+from zoo.detection.training_arrays import to_arrays
 from zoo.errors import ZooError
 
 MASK_SIDE = 112  # cells along the sides of an object's mask

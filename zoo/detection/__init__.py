@@ -4,9 +4,9 @@ from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
 from zoo.detection.coco import read_coco
 from zoo.detection.drawing import draw
 from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
-from zoo.detection.examples import to_arrays
 from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.detection.prediction import predict
+from zoo.detection.training_arrays import to_arrays
 
 __all__ = [
     "AnnotatedImage",

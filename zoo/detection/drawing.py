@@ -41,7 +41,7 @@ def draw(
 
     Example:
 
-    >>> draw("street.jpg", found, labels).save("street_objects.png")
+    >>> draw("street.jpg", detections, labels).save("street_objects.png")
     """
     from PIL import Image, ImageDraw, ImageFont
 

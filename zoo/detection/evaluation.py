@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.detection.annotated import AnnotatedImages
 from zoo.errors import ZooError
 
 KINDS = {"box": "bbox", "mask": "segm"}
@@ -40,8 +41,8 @@ def coco_results(
         ZooError: a label is not among `category_ids`; a score or coordinate is not finite.
     """
     results = []
-    for image_id, found in predictions:
-        rows = zip(found["boxes"], found["scores"], found["labels"], strict=True)
+    for image_id, detections in predictions:
+        rows = zip(detections["boxes"], detections["scores"], detections["labels"], strict=True)
         for i, (box, score, label) in enumerate(rows):
             x1, y1, x2, y2 = (float(v) for v in box)
             values = [x1, y1, x2 - x1, y2 - y1, float(score)]
@@ -56,42 +57,42 @@ def coco_results(
                 "bbox": values[:4],
                 "score": values[4],
             }
-            if "masks" in found:
-                result["segmentation"] = found["masks"][i]
+            if "masks" in detections:
+                result["segmentation"] = detections["masks"][i]
             results.append(result)
     return results
 
 
-def coco_annotations(detections: Any) -> dict[str, Any]:
+def coco_annotations(images: AnnotatedImages) -> dict[str, Any]:
     """The objects of a data set in the form of COCO's JSON, as `evaluate_coco` takes them.
 
     For sets without such a file, or with flaws that the reader has put right.
 
     Args:
-        detections: `zoo.detection.AnnotatedImages`, or a sequence of the same attributes.
+        images: `AnnotatedImages`, or a sequence of the same attributes.
 
     Returns:
         "images", "annotations" and "categories".
     """
-    images, annotations = [], []
-    for found in detections:
-        height, width = found.size
-        images.append({"id": found.image_id, "height": height, "width": width})
-        for i, (x1, y1, x2, y2) in enumerate(np.asarray(found.boxes, float).tolist()):
+    entries, annotations = [], []
+    for image in images:
+        height, width = image.size
+        entries.append({"id": image.image_id, "height": height, "width": width})
+        for i, (x1, y1, x2, y2) in enumerate(np.asarray(image.boxes, float).tolist()):
             annotation = {
                 "id": len(annotations) + 1,
-                "image_id": found.image_id,
-                "category_id": detections.category_ids[found.labels[i]],
+                "image_id": image.image_id,
+                "category_id": images.category_ids[image.labels[i]],
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
-                "iscrowd": int(found.crowd[i]),
-                "area": float(found.area[i]),
+                "iscrowd": int(image.crowd[i]),
+                "area": float(image.area[i]),
             }
-            if found.segmentation is not None and found.segmentation[i] is not None:
-                annotation["segmentation"] = found.segmentation[i]
+            if image.segmentation is not None and image.segmentation[i] is not None:
+                annotation["segmentation"] = image.segmentation[i]
             annotations.append(annotation)
-    pairs = zip(detections.category_ids, detections.labels, strict=True)
+    pairs = zip(images.category_ids, images.labels, strict=True)
     categories = [{"id": number, "name": name} for number, name in pairs]
-    return {"images": images, "annotations": annotations, "categories": categories}
+    return {"images": entries, "annotations": annotations, "categories": categories}
 
 
 def evaluate_coco(
@@ -127,7 +128,7 @@ def evaluate_coco(
 
     Example:
 
-    >>> results = coco_results([(42, found)], detections.category_ids)
+    >>> results = coco_results([(42, detections)], images.category_ids)
     >>> evaluate_coco(results, "data/annotations/instances_val2017.json")["box"]["AP50"]
     0.583
     """
@@ -153,7 +154,7 @@ def evaluate_coco(
         for kind in kinds:
             sides = COCO(), COCO()
             sides[0].dataset = _objects(truth, kind)
-            sides[1].dataset = {**sides[0].dataset, "annotations": _found(results, kind)}
+            sides[1].dataset = {**sides[0].dataset, "annotations": _detections(results, kind)}
             for side in sides:
                 side.createIndex()
             evaluation = COCOeval(*sides, KINDS[kind])
@@ -206,8 +207,8 @@ def _objects(truth: Mapping, kind: str) -> dict[str, Any]:
     return {**{k: truth[k] for k in ("images", "categories")}, "annotations": annotations}
 
 
-def _found(results: Sequence[Mapping], kind: str) -> list[dict[str, Any]]:
-    found = []
+def _detections(results: Sequence[Mapping], kind: str) -> list[dict[str, Any]]:
+    detections = []
     for i, result in enumerate(results):
         if kind == "mask":
             # By the object's own area, not its box's, it is small, medium or large.
@@ -216,8 +217,8 @@ def _found(results: Sequence[Mapping], kind: str) -> list[dict[str, Any]]:
             area = float(mask.area(result["segmentation"]))
         else:
             area = result["bbox"][2] * result["bbox"][3]
-        found.append({**result, "id": i + 1, "iscrowd": 0, "area": area})
-    return found
+        detections.append({**result, "id": i + 1, "iscrowd": 0, "area": area})
+    return detections
 
 
 def _rectangle(box: Sequence[float]) -> list[float]:

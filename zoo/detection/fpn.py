@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import keras
 from keras import layers
 
-from zoo.detection.parts import HeadParts
+from zoo.detection.head_factory import HeadFactory
 from zoo.errors import ZooError
 
 # Strides 4 to 64. The heads read P2 to P5, the proposals come from all.
@@ -40,7 +40,7 @@ def levels_of(backbone: keras.Model) -> list[str]:
 
 
 def feature_pyramid(
-    backbone: keras.Model, image_size: tuple[int, int], *, filters: int = 256, parts: HeadParts
+    backbone: keras.Model, image_size: tuple[int, int], *, filters: int = 256, factory: HeadFactory
 ) -> keras.Model:
     """The pyramid on a backbone's levels.
 
@@ -54,7 +54,7 @@ def feature_pyramid(
         backbone: gives {"P2": (N, H / 4, W / 4, C2), …}.
         image_size: (H, W) in pixels, multiples of 64.
         filters: of every map.
-        parts: for the layers; a normalization follows every convolution.
+        factory: for the layers; a normalization follows every convolution.
 
     Returns:
         Functional model, dict of the backbone's levels -> list of the maps P2 to P6, finest
@@ -64,24 +64,24 @@ def feature_pyramid(
         ZooError: the backbone has no such levels.
     """
     names = levels_of(backbone)
-    inputs = {name: parts.input(backbone.output[name].shape[1:], name) for name in names}
+    inputs = {name: factory.input(backbone.output[name].shape[1:], name) for name in names}
     merged, maps = None, {}
     for name, level in reversed(list(zip(names, LEVELS, strict=False))):
-        x = _fit(inputs[name], image_size, level, parts)
-        x = parts.conv_norm(x, filters, 1, f"fpn_lateral{level}", _LINEAR)
+        x = _fit(inputs[name], image_size, level, factory)
+        x = factory.conv_norm(x, filters, 1, f"fpn_lateral{level}", _LINEAR)
         if merged is not None:
-            up = layers.UpSampling2D(2, dtype=parts.dtype, name=f"fpn_up{level}")(merged)
-            x = layers.Add(dtype=parts.dtype, name=f"fpn_add{level}")([x, up])
+            up = layers.UpSampling2D(2, dtype=factory.dtype, name=f"fpn_up{level}")(merged)
+            x = layers.Add(dtype=factory.dtype, name=f"fpn_add{level}")([x, up])
         merged = x
-        maps[level] = parts.conv_norm(x, filters, 3, f"fpn_output{level}", _LINEAR)
+        maps[level] = factory.conv_norm(x, filters, 3, f"fpn_output{level}", _LINEAR)
     for level in LEVELS[len(names) :]:
         # A pooling of one pixel takes every second one.
-        subsample = layers.MaxPooling2D(1, 2, dtype=parts.dtype, name=f"fpn_subsample{level}")
+        subsample = layers.MaxPooling2D(1, 2, dtype=factory.dtype, name=f"fpn_subsample{level}")
         maps[level] = subsample(maps[level - 1])
     return keras.Model(inputs, [maps[level] for level in LEVELS], name="fpn")
 
 
-def _fit(x, image_size: tuple[int, int], level: int, parts: HeadParts):
+def _fit(x, image_size: tuple[int, int], level: int, factory: HeadFactory):
     """The map, at its full size."""
     missing = [side // 2**level - n for side, n in zip(image_size, x.shape[1:3], strict=True)]
     if not any(missing):
@@ -92,4 +92,4 @@ def _fit(x, image_size: tuple[int, int], level: int, parts: HeadParts):
             f"{image_size[1] // 2**level} pixels. Received: {x.shape[1]} x {x.shape[2]}"
         )
     padding = ((0, missing[0]), (0, missing[1]))
-    return layers.ZeroPadding2D(padding, dtype=parts.dtype, name=f"fpn_pad{level}")(x)
+    return layers.ZeroPadding2D(padding, dtype=factory.dtype, name=f"fpn_pad{level}")(x)

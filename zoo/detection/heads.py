@@ -3,14 +3,14 @@
 import keras
 from keras import layers
 
-from zoo.detection.parts import DELTAS, SCORES, HeadParts
+from zoo.detection.head_factory import DELTAS, SCORES, HeadFactory
 from zoo.detection.up_conv import UpConv2D
 
 # Sides of what the heads read of the pyramid, and of the masks (He et al., figure 4, right).
 BOX_SIZE, MASK_READ_SIZE, MASK_SIZE = 7, 14, 28
 
 
-def rpn_head(filters: int, anchors: int, parts: HeadParts) -> keras.Model:
+def rpn_head(filters: int, anchors: int, factory: HeadFactory) -> keras.Model:
     """The region proposal network: for every anchor of every place, is it an object's?
 
     Conv 3x3 - ReLU, then one 1x1 convolution each for the scores and the boxes. The same weights
@@ -19,7 +19,7 @@ def rpn_head(filters: int, anchors: int, parts: HeadParts) -> keras.Model:
     Args:
         filters: of the maps, also those in between.
         anchors: number of anchors at a place.
-        parts: for the layers.
+        factory: for the layers.
 
     Returns:
         Functional model, (N, h, w, filters) -> logits (N, h, w, anchors) and deltas
@@ -29,14 +29,14 @@ def rpn_head(filters: int, anchors: int, parts: HeadParts) -> keras.Model:
         Ren et al., "Faster R-CNN", section 3.1; on a pyramid: Lin et al., "Feature Pyramid
         Networks for Object Detection", section 4.1.
     """
-    inputs = parts.input((None, None, filters), "rpn_map")
-    x = parts.relu(parts.conv(inputs, filters, 3, "rpn_conv", SCORES), "rpn_conv")
-    logits = parts.conv(x, anchors, 1, "rpn_logits", SCORES)
-    deltas = parts.conv(x, 4 * anchors, 1, "rpn_deltas", SCORES)
+    inputs = factory.input((None, None, filters), "rpn_map")
+    x = factory.relu(factory.conv(inputs, filters, 3, "rpn_conv", SCORES), "rpn_conv")
+    logits = factory.conv(x, anchors, 1, "rpn_logits", SCORES)
+    deltas = factory.conv(x, 4 * anchors, 1, "rpn_deltas", SCORES)
     return keras.Model(inputs, [logits, deltas], name="rpn")
 
 
-def box_head(filters: int, num_classes: int, units: int, parts: HeadParts) -> keras.Model:
+def box_head(filters: int, num_classes: int, units: int, factory: HeadFactory) -> keras.Model:
     """What a region shows, and where exactly: one box for every class.
 
     Two dense layers of `units` with ReLU; with `norm="group"` four 3x3 convolutions, each with
@@ -46,7 +46,7 @@ def box_head(filters: int, num_classes: int, units: int, parts: HeadParts) -> ke
         filters: of the regions, and of the convolutions.
         num_classes: K, the background not counted.
         units: of the dense layers.
-        parts: for the layers.
+        factory: for the layers.
 
     Returns:
         Functional model, (N, 7, 7, filters) -> logits (N, K + 1), the background last, and deltas
@@ -56,18 +56,18 @@ def box_head(filters: int, num_classes: int, units: int, parts: HeadParts) -> ke
         Lin et al., "Feature Pyramid Networks for Object Detection", section 4.2; Wu, He, "Group
         Normalization", section 4.2.
     """
-    x = inputs = parts.input((BOX_SIZE, BOX_SIZE, filters), "box_region")
-    if parts.norm == "group":
-        x = _convolutions(x, filters, "box", parts)
-    x = layers.Flatten(dtype=parts.dtype, name="box_flatten")(x)
-    for i in (1,) if parts.norm == "group" else (1, 2):
-        x = parts.relu(parts.dense(x, units, f"box_fc{i}"), f"box_fc{i}")
-    logits = parts.dense(x, num_classes + 1, "box_logits", SCORES)
-    deltas = parts.dense(x, 4 * num_classes, "box_deltas", DELTAS)
+    x = inputs = factory.input((BOX_SIZE, BOX_SIZE, filters), "box_region")
+    if factory.norm == "group":
+        x = _convolutions(x, filters, "box", factory)
+    x = layers.Flatten(dtype=factory.dtype, name="box_flatten")(x)
+    for i in (1,) if factory.norm == "group" else (1, 2):
+        x = factory.relu(factory.dense(x, units, f"box_fc{i}"), f"box_fc{i}")
+    logits = factory.dense(x, num_classes + 1, "box_logits", SCORES)
+    deltas = factory.dense(x, 4 * num_classes, "box_deltas", DELTAS)
     return keras.Model(inputs, [logits, deltas], name="box_head")
 
 
-def mask_head(filters: int, num_classes: int, parts: HeadParts) -> keras.Model:
+def mask_head(filters: int, num_classes: int, factory: HeadFactory) -> keras.Model:
     """Which pixels of a region are the object's: one mask for every class.
 
     Four 3x3 convolutions with ReLU, a transposed convolution 2x2/2 with ReLU, a 1x1 convolution.
@@ -75,7 +75,7 @@ def mask_head(filters: int, num_classes: int, parts: HeadParts) -> keras.Model:
     Args:
         filters: of the regions, and of the convolutions.
         num_classes: K.
-        parts: for the layers; the transposed convolution has no normalization.
+        factory: for the layers; the transposed convolution has no normalization.
 
     Returns:
         Functional model, (N, 14, 14, filters) -> logits (N, K, 28, 28).
@@ -83,11 +83,11 @@ def mask_head(filters: int, num_classes: int, parts: HeadParts) -> keras.Model:
     Source:
         He et al., "Mask R-CNN", section 3 and figure 4, right.
     """
-    inputs = parts.input((MASK_READ_SIZE, MASK_READ_SIZE, filters), "mask_region")
-    x = _convolutions(inputs, filters, "mask", parts)
-    x = UpConv2D(filters, 2, **parts.common("mask_up", "he_normal"))(x)
-    logits = parts.conv(parts.relu(x, "mask_up"), num_classes, 1, "mask_logits", DELTAS)
-    logits = layers.Permute((3, 1, 2), dtype=parts.dtype, name="mask_permute")(logits)
+    inputs = factory.input((MASK_READ_SIZE, MASK_READ_SIZE, filters), "mask_region")
+    x = _convolutions(inputs, filters, "mask", factory)
+    x = UpConv2D(filters, 2, **factory.common("mask_up", "he_normal"))(x)
+    logits = factory.conv(factory.relu(x, "mask_up"), num_classes, 1, "mask_logits", DELTAS)
+    logits = layers.Permute((3, 1, 2), dtype=factory.dtype, name="mask_permute")(logits)
     return keras.Model(inputs, logits, name="mask_head")
 
 
@@ -95,8 +95,8 @@ def mask_head(filters: int, num_classes: int, parts: HeadParts) -> keras.Model:
 CLASS_LAYERS = ("box_logits", "box_deltas", "mask_logits")
 
 
-def _convolutions(x, filters: int, prefix: str, parts: HeadParts):
+def _convolutions(x, filters: int, prefix: str, factory: HeadFactory):
     for i in (1, 2, 3, 4):
         name = f"{prefix}_conv{i}"
-        x = parts.relu(parts.conv_norm(x, filters, 3, name), name)
+        x = factory.relu(factory.conv_norm(x, filters, 3, name), name)
     return x

@@ -12,6 +12,7 @@ from keras import ops
 
 from zoo.detection.anchors import make_anchors
 from zoo.detection.fpn import STRIDES, feature_pyramid, levels_of
+from zoo.detection.head_factory import HeadFactory
 from zoo.detection.heads import (
     BOX_SIZE,
     MASK_READ_SIZE,
@@ -20,10 +21,9 @@ from zoo.detection.heads import (
     mask_head,
     rpn_head,
 )
-from zoo.detection.inputs import image_size, split_inputs
+from zoo.detection.input_checks import image_size, split_inputs
 from zoo.detection.losses import box_losses, mask_loss, rpn_losses, select
-from zoo.detection.parts import HeadParts
-from zoo.detection.proposals import detect, draw_found, propose
+from zoo.detection.proposals import detect, masks_in_parts, propose
 from zoo.detection.roi_align import pyramid_roi_align
 from zoo.detection.targets import Rois, anchor_targets, crop_masks, sample_rois
 from zoo.errors import ZooError
@@ -38,8 +38,8 @@ POSITIVE = 0.25
 # and fastest by sums, which are slow where there is a gradient. TensorFlow is no faster in parts,
 # but needs less memory; in training, where fewer regions are read, it is slower so
 # (`benchmarks/roi_align.py`).
-READ = {"jax": ("sum", None), "tensorflow": ("gather", 4000)}
-READ_IN_TRAINING = {"jax": ("gather", 4000)}
+ROI_READING = {"jax": ("sum", None), "tensorflow": ("gather", 4000)}
+ROI_READING_IN_TRAINING = {"jax": ("gather", 4000)}
 TARGETS = ("boxes", "labels", "crowd", "masks")
 LOSSES = ("rpn_score_loss", "rpn_box_loss", "class_loss", "box_loss", "mask_loss")
 
@@ -107,7 +107,7 @@ class MaskRCNN(keras.Model):
     >>> model = zoo.detection.MaskRCNN(body, num_classes=80)
     >>> model.compile(keras.optimizers.SGD(0.02, momentum=0.9))
     >>> model.fit(examples)
-    >>> found = model.predict(images)
+    >>> detections = model.predict(images)
     """
 
     def __init__(
@@ -162,12 +162,12 @@ class MaskRCNN(keras.Model):
         sizes = [options["anchor_scale"] * stride for stride in STRIDES]
         self.anchors = make_anchors(self.image_size, STRIDES, sizes, RATIOS)
 
-        parts = HeadParts(head_norm, options["weight_decay"], self.dtype_policy)
+        factory = HeadFactory(head_norm, options["weight_decay"], self.dtype_policy)
         self.backbone = freeze_layers(backbone, freeze)
-        self.fpn = feature_pyramid(backbone, self.image_size, filters=fpn_filters, parts=parts)
-        self.rpn = rpn_head(fpn_filters, len(RATIOS), parts)
-        self.box_head = box_head(fpn_filters, num_classes, head_units, parts)
-        self.mask_head = mask_head(fpn_filters, num_classes, parts) if masks else None
+        self.fpn = feature_pyramid(backbone, self.image_size, filters=fpn_filters, factory=factory)
+        self.rpn = rpn_head(fpn_filters, len(RATIOS), factory)
+        self.box_head = box_head(fpn_filters, num_classes, head_units, factory)
+        self.mask_head = mask_head(fpn_filters, num_classes, factory) if masks else None
         self.target_keys = TARGETS if masks else TARGETS[:-1]
         self.loss_means = [keras.metrics.Mean(n) for n in (LOSSES if masks else LOSSES[:-1])]
         self.built = True
@@ -213,7 +213,7 @@ class MaskRCNN(keras.Model):
         count = boxes.shape[1]
         return [ops.reshape(x, (-1, count, x.shape[-1])) for x in (logits, deltas)]
 
-    def _draw_masks(self, maps, boxes, labels, training: bool):
+    def _predict_masks(self, maps, boxes, labels, training: bool):
         """Logits (B, R, 28, 28) of the masks of R boxes of known classes."""
         logits = self.mask_head(self._regions(maps, boxes, MASK_READ_SIZE, training))
         return select(ops.reshape(logits, (-1, boxes.shape[1], *logits.shape[1:])), labels)
@@ -221,7 +221,7 @@ class MaskRCNN(keras.Model):
     def _regions(self, maps, boxes, size, training):
         """What the pyramid shows in boxes (B, R, 4), as (B * R, size, size, C). P6 is for
         proposals alone."""
-        reading = READ_IN_TRAINING if training else READ
+        reading = ROI_READING_IN_TRAINING if training else ROI_READING
         form, bins = reading.get(keras.backend.backend(), ("gather", None))
         at_once = bins // size**2 if bins else None
         regions = pyramid_roi_align(
@@ -245,7 +245,7 @@ class MaskRCNN(keras.Model):
             wanted = crop_masks(
                 targets["masks"], first.matched, first.boxes, first.gt_boxes, MASK_SIZE
             )
-            logits = self._draw_masks(maps, first.boxes, first.labels, training=True)
+            logits = self._predict_masks(maps, first.boxes, first.labels, training=True)
             losses |= mask_loss(logits, wanted, first.labels)
         return losses
 
@@ -259,15 +259,15 @@ class MaskRCNN(keras.Model):
             nms_threshold=self.options["nms_threshold"],
             count=self.options["detections"],
         )
-        found = {"boxes": boxes, "scores": scores, "labels": labels}
+        detections = {"boxes": boxes, "scores": scores, "labels": labels}
         if self.mask_head is not None:
 
-            def draw(boxes, labels):
-                logits = self._draw_masks(maps, boxes, labels, training=False)
+            def predict_masks(boxes, labels):
+                logits = self._predict_masks(maps, boxes, labels, training=False)
                 return ops.sigmoid(ops.cast(logits, "float32"))
 
-            found["masks"] = draw_found(draw, boxes, labels, MASK_SIZE)
-        return found
+            detections["masks"] = masks_in_parts(predict_masks, boxes, labels, MASK_SIZE)
+        return detections
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if not set(LOSSES[:-1]) <= set(y_pred):

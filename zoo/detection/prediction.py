@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.detection.examples import resize_and_pad, to_original
 from zoo.detection.mask_rcnn import MaskRCNN
+from zoo.detection.training_arrays import resize_and_pad, to_original
 from zoo.errors import ZooError
 from zoo.images import read_image
 from zoo.preprocessing import Preprocess, as_sequence, how_of, normalize
@@ -39,8 +39,8 @@ def predict(
 
     Example:
 
-    >>> found = zoo.detection.predict("mask_rcnn_seqnet50.street", "street.jpg")
-    >>> zoo.detection.draw("street.jpg", found, zoo.card("mask_rcnn_seqnet50.street").labels)
+    >>> objects = zoo.detection.predict("mask_rcnn_seqnet50.street", "street.jpg")
+    >>> zoo.detection.draw("street.jpg", objects, zoo.card("mask_rcnn_seqnet50.street").labels)
     """
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ZooError(f"batch_size must be an integer of at least 1. Received: {batch_size!r}")
@@ -50,19 +50,19 @@ def predict(
         model = index.load(model)
     if not isinstance(model, MaskRCNN):
         raise ZooError(f"{getattr(model, 'name', model)} is no detector: zoo.predict is for it.")
-    how = how_of(model)
+    preprocess = how_of(model)
     photos, single = as_sequence(images)
-    found = []
+    objects = []
     for first in range(0, len(photos), batch_size):
         pixels = [read_image(photo) for photo in photos[first : first + batch_size]]
-        found += find_objects(model, pixels, how, batch_size, threshold)
-    return found[0] if single else found
+        objects += find_objects(model, pixels, preprocess, batch_size, threshold)
+    return objects[0] if single else objects
 
 
 def find_objects(
     model: MaskRCNN,
     photos: Sequence[np.ndarray],
-    how: Preprocess,
+    preprocess: Preprocess,
     batch_size: int,
     threshold: float = 0.0,
 ) -> list[dict[str, Any]]:
@@ -71,18 +71,18 @@ def find_objects(
     Args:
         model: the detector.
         photos: up to `batch_size` arrays (h, w, 1 or 3), uint8.
-        how: whose scale, mean and deviation standardize the pixels.
+        preprocess: whose scale, mean and deviation standardize the pixels.
         batch_size: to which the batch is filled up, so that all have the shape that is compiled.
         threshold: see `predict`.
     """
     size = model.input_shape[1:3]
     canvases = [resize_and_pad(photo, size) for photo in photos]
     batch = np.zeros((batch_size, *size, 3), "float32")
-    batch[: len(photos)] = [normalize(canvas, how) for canvas, _ in canvases]
+    batch[: len(photos)] = [normalize(canvas, preprocess) for canvas, _ in canvases]
     outputs = model.predict_on_batch(batch)
-    found = []
+    objects = []
     for i, (photo, (_, scale)) in enumerate(zip(photos, canvases, strict=True)):
         rows = {key: np.asarray(value[i]) for key, value in outputs.items()}
         rows["labels"] = np.where(rows["scores"] >= threshold, rows["labels"], -1)
-        found.append(to_original(rows, scale, photo.shape[:2]))
-    return found
+        objects.append(to_original(rows, scale, photo.shape[:2]))
+    return objects

@@ -47,12 +47,12 @@ def propose(
     Source:
         Lin et al., "Feature Pyramid Networks for Object Detection", section 5.1.
     """
-    found = [
+    levels = [
         _best_of_level(*level, image_size, per_level)
         for level in zip(logits, deltas, anchors, strict=True)
     ]
-    boxes = ops.concatenate([boxes for boxes, _ in found], axis=1)
-    scores = ops.concatenate([scores for _, scores in found], axis=1)
+    boxes = ops.concatenate([boxes for boxes, _ in levels], axis=1)
+    scores = ops.concatenate([scores for _, scores in levels], axis=1)
     scores, rows = ops.top_k(scores, min(total, scores.shape[1]))
     return take_rows(boxes, rows), scores > _NEVER
 
@@ -116,14 +116,14 @@ def detect(
     )
 
 
-def draw_found(draw, boxes, labels, size: int):
+def masks_in_parts(predict_masks, boxes, labels, size: int):
     """The masks of the detections that there are, `PART` rows at a time.
 
     The mask head costs more than the backbone where it draws 100 masks, and most images show a few
     objects: the loop ends with the last one of the batch.
 
     Args:
-        draw: boxes (B, n, 4), labels (B, n) -> probabilities (B, n, size, size), float32.
+        predict_masks: boxes (B, n, 4), labels (B, n) -> probabilities (B, n, size, size), float32.
         boxes: (B, D, 4).
         labels: (B, D), -1 behind the last detection.
         size: side of the masks.
@@ -142,8 +142,8 @@ def draw_found(draw, boxes, labels, size: int):
 
     def step(first, masks):
         rows = ops.minimum(first + ops.arange(part, dtype="int32"), count - 1)
-        drawn = draw(ops.take(boxes, rows, axis=1), ops.take(labels, rows, axis=1))
-        placed = ops.take(drawn, ops.clip(places - first, 0, part - 1), axis=1)
+        predicted = predict_masks(ops.take(boxes, rows, axis=1), ops.take(labels, rows, axis=1))
+        placed = ops.take(predicted, ops.clip(places - first, 0, part - 1), axis=1)
         new = (places >= first) & (places < first + part)
         return first + part, ops.where(new[None, :, None, None], placed, masks)
 

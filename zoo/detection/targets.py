@@ -72,9 +72,9 @@ def anchor_targets(anchors, targets: Mapping, samples: int = 256, seed=None):
     matched = take_rows(boxes, ops.argmax(iou, axis=-1))
 
     priority = keras.random.uniform(ops.shape(best), seed=seed)
-    positives, taken = _draw(positive, priority, samples // 2)
+    positives, taken = _random_sample(positive, priority, samples // 2)
     number = ops.sum(ops.cast(taken, "int32"), axis=-1, keepdims=True)
-    negatives, free = _draw(negative, priority, samples)
+    negatives, free = _random_sample(negative, priority, samples)
     free = free & (ops.arange(free.shape[-1]) < samples - number)
     weights = _mark(positives, taken, best) + _mark(negatives, free, best)
     labels = ops.cast(positive, "float32")
@@ -123,8 +123,8 @@ def sample_rois(
     is_negative = valid & (best < 0.5) & ~_in_crowd(candidates, boxes, is_crowd)
 
     priority = keras.random.uniform(ops.shape(best), seed=seed)
-    positives, taken = _draw(is_positive, priority, int(samples * positive))
-    negatives, free = _draw(is_negative, priority, samples)
+    positives, taken = _random_sample(is_positive, priority, int(samples * positive))
+    negatives, free = _random_sample(is_negative, priority, samples)
     index = ops.concatenate([positives, negatives], axis=-1)
     filled = ops.concatenate([taken, free], axis=-1)
     # Close the gaps: the filled rows in their order, then the others.
@@ -192,7 +192,7 @@ def _in_crowd(candidates, boxes, is_crowd):
     return ops.any((pairwise_ioa(candidates, boxes) > 0.5) & is_crowd[:, None, :], axis=-1)
 
 
-def _draw(wanted, priority, number: int):
+def _random_sample(wanted, priority, number: int):
     """Indices (B, n) of the wanted entries of highest priority, and which of the n are such."""
     number = min(number, wanted.shape[-1])
     value, index = ops.top_k(ops.where(wanted, priority, -1.0), number)

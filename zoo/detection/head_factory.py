@@ -13,7 +13,7 @@ SCORES, DELTAS = 0.01, 0.001
 
 
 @dataclass(frozen=True)
-class HeadParts:
+class HeadFactory:
     """How the layers behind the backbone are made. Their names are the keys of checkpoints.
 
     Attributes:

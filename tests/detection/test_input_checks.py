@@ -3,7 +3,7 @@
 import pytest
 from small_detector import OBJECTS, example
 
-from zoo.detection.inputs import split_inputs
+from zoo.detection.input_checks import split_inputs
 from zoo.errors import ZooError
 
 

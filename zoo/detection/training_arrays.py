@@ -70,7 +70,7 @@ def flip(
         masks: (n, M, M) in the frames of their boxes.
 
     Returns:
-        The three, mirrored; the arrays given are not changed.
+        The three, mirrored; the arguments are not changed.
     """
     mirrored = boxes.copy()
     mirrored[:, [0, 2]] = pixels.shape[1] - boxes[:, [2, 0]]
@@ -173,21 +173,21 @@ def to_original(
 
     >>> image, scale = resize_and_pad(photo, (512, 512))
     >>> rows = model.predict(normalize(image, IMAGENET)[None])
-    >>> found = to_original({k: v[0] for k, v in rows.items()}, scale, photo.shape[:2])
+    >>> detections = to_original({k: v[0] for k, v in rows.items()}, scale, photo.shape[:2])
     """
     boxes = np.asarray(detections["boxes"], "float32")
     boxes = boxes / np.array([scale[1], scale[0]] * 2, "float32")
     clipped, labels = clip(boxes, size), np.asarray(detections["labels"]).astype("int64")
-    found = np.flatnonzero((labels >= 0) & (_areas(clipped) > 0))
+    kept = np.flatnonzero((labels >= 0) & (_areas(clipped) > 0))
     result = {
-        "boxes": clipped[found],
-        "scores": np.asarray(detections["scores"], "float32")[found],
-        "labels": labels[found],
+        "boxes": clipped[kept],
+        "scores": np.asarray(detections["scores"], "float32")[kept],
+        "labels": labels[kept],
     }
     if "masks" in detections:
         masks = detections["masks"]
         result["masks"] = [
-            encode_rle(paste(masks[i], boxes[i], size, mask_threshold)) for i in found
+            encode_rle(paste(masks[i], boxes[i], size, mask_threshold)) for i in kept
         ]
     return result
 

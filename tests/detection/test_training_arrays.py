@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from zoo.detection import read_coco
-from zoo.detection.examples import FILL, flip, resize_and_pad, to_arrays, to_original
 from zoo.detection.masks import decode_rle, encode_rle, outline_to_mask
+from zoo.detection.training_arrays import FILL, flip, resize_and_pad, to_arrays, to_original
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET, normalize
 
