@@ -12,10 +12,10 @@ def keras_step(norm: str, policy: str) -> dict[str, float]:
     import numpy as np
 
     import zoo
-    from zoo.models import blocks
+    from zoo.layers import layer_factory
 
     if norm == "keras":  # what the fused layer is compared with
-        blocks.BatchNormalization = keras.layers.BatchNormalization
+        layer_factory.BatchNormalization = keras.layers.BatchNormalization
     keras.config.set_dtype_policy(policy)
     model = zoo.create("maxnorm_plainnet50")
     model.compile(

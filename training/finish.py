@@ -14,7 +14,7 @@ from zoo.callbacks import recalibrate_batch_norm
 from zoo.checkpoint.card import BatchNorm, Card, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
 from zoo.files import write_atomically
-from zoo.models.blocks import BATCH_NORM
+from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.registry import find
 
 

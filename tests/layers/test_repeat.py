@@ -6,8 +6,7 @@ import pytest
 from helpers import array, weight_gradients
 from keras import ops
 
-from zoo.layers import repeat
-from zoo.models import ResidualStage
+from zoo.layers import ResidualStage, repeat
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() == "torch", reason="PyTorch compiles nothing: there is no loop"
@@ -19,9 +18,9 @@ STAGES = {
         "strides": 2,
         "order": "pre",
         "first": "pre_shared",
-        "parts": {"nonlinearity": "crelu"},
+        "factory": {"nonlinearity": "crelu"},
     },
-    "normprop2": {"parts": {"norm": "normprop2", "nonlinearity": "prelu"}},
+    "normprop2": {"factory": {"norm": "normprop2", "nonlinearity": "prelu"}},
 }
 JIT = {"tensorflow": [False, True], "jax": [True]}.get(keras.backend.backend(), [])
 

@@ -10,7 +10,7 @@ from helpers import array, run_python
 import zoo
 from zoo import registry
 from zoo.errors import ZooError
-from zoo.models.blocks import Parts
+from zoo.layers import LayerFactory
 
 # The published weights of table I of [O], in millions, at what they were counted for.
 TABLE_1 = {3: 0.50, 5: 0.68, 10: 1.13, 15: 1.59, 20: 2.04, 40: 3.86, 50: 4.78}
@@ -123,7 +123,7 @@ def test_maxnorm_plainnet50_has_the_maps_of_table_a1():
 def test_strided_convolution_pads_like_the_published_code():
     # One on each side: output 0 sees input -1..1. Keras's "same" would see 0..2.
     inputs = keras.Input((6, 6, 1))
-    model = keras.Model(inputs, Parts(norm="none").conv(1, 3, "c", strides=2)(inputs))
+    model = keras.Model(inputs, LayerFactory(norm="none").conv(1, 3, "c", strides=2)(inputs))
     corner = np.zeros((3, 3, 1, 1), "float32")
     corner[0, 0] = 1  # picks the pixel up and left of the centre
     model.get_layer("c").set_weights([corner, np.zeros(1, "float32")])

@@ -9,7 +9,7 @@ from helpers import array
 
 import zoo
 from zoo.errors import ZooError
-from zoo.models import ResidualBlock, ResidualStage
+from zoo.layers import ResidualBlock, ResidualStage
 from zoo.models.deferred import build_without_values
 from zoo.models.residual import large_resnet, small_resnet
 

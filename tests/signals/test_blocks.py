@@ -18,7 +18,7 @@ def test_the_mean_over_positions_of_the_norm_over_channels():
 
 
 def test_blocks_of_a_residual_net_that_add_a_known_amount():
-    stage = zoo.models.residual_block.ResidualStage(2, 3, order="pre", name="stage")
+    stage = zoo.layers.ResidualStage(2, 3, order="pre", name="stage")
     inputs = keras.Input((4, 4, 2))
     x = layers.Activation("linear", name="start")(inputs)
     x = layers.MaxPool2D(2, name="pool")(stage(x))

@@ -7,8 +7,8 @@ from helpers import array
 from keras import layers, ops
 
 from zoo.errors import ZooError
+from zoo.layers import ResidualStage
 from zoo.layers.repeat import LOOP_FROM
-from zoo.models.residual_block import ResidualStage
 from zoo.signals import Probe, Tap, gradient_norm, identity, map_kernels, mean_square
 
 RNG = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from zoo.checkpoint.folder import save_checkpoint
 from zoo.detection.annotated import AnnotatedImages
 from zoo.detection.heads import CLASS_LAYERS
 from zoo.files import write_atomically
-from zoo.models.blocks import BATCH_NORM
+from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.registry import find
 
 

@@ -17,6 +17,8 @@ from zoo.layers import (
     ModulationSource,
     NormPropActivation,
     NormPropConv2D,
+    ResidualBlock,
+    ResidualStage,
     SeqConvPair2D,
     SeqDensePair,
     SymmetricConv2D,
@@ -24,7 +26,6 @@ from zoo.layers import (
 )
 from zoo.layers.norm_prop import _DEVIATION, _MEAN
 from zoo.models.deferred import build_without_values, fill
-from zoo.models.residual_block import ResidualBlock, ResidualStage
 
 # More end in a RecursionError, after minutes.
 _MOST_LAYERS = 2000

@@ -10,16 +10,18 @@ __all__ = ["freeze"]
 
 # Names that were here before, and the modules that they are in now.
 _MOVED = {
-    "ResidualBlock": "zoo.models.residual_block",
-    "ResidualStage": "zoo.models.residual_block",
-    "create": "zoo.creation",
-    "list_models": "zoo.registry",
+    "ResidualBlock": "zoo.layers",
+    "ResidualStage": "zoo.layers",
+    "create": "zoo",
+    "list_models": "zoo",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MOVED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "zoo" if name in ("create", "list_models") else "zoo.layers"
-    warnings.warn(f"zoo.models.{name} is {home}.{name} now.", DeprecationWarning, stacklevel=2)
-    return getattr(importlib.import_module(_MOVED[name]), name)
+    home = importlib.import_module(_MOVED[name])
+    warnings.warn(
+        f"zoo.models.{name} is {home.__name__}.{name} now.", DeprecationWarning, stacklevel=2
+    )
+    return getattr(home, name)

@@ -7,7 +7,9 @@ section VI and table A1.
 import keras
 from keras import layers
 
-from zoo.models.blocks import Parts, check_full_shape, check_image, image_model
+from zoo.layers.layer_factory import LayerFactory
+from zoo.models.image_model import image_model
+from zoo.models.input_shapes import check_full_shape, check_image
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -49,14 +51,14 @@ def maxnorm_plainnet(
         activation: "softmax" for probabilities, None for logits.
         features: True for the outputs of the stages, {"P0", "P1", "P2"} (strides 1, 2 and about
             4), in place of the head.
-        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.models.blocks.Parts`.
+        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.layers.LayerFactory`.
         name: name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
     """
     check_image(name, input_shape, least=6)
-    parts = Parts(
+    factory = LayerFactory(
         initializer=initializer,
         weight_decay=weight_decay,
         max_norm=max_norm,
@@ -67,14 +69,14 @@ def maxnorm_plainnet(
     levels = {}
     for stage, convolutions in enumerate(PLAINNET50, start=1):
         for i, (filters, size) in enumerate(convolutions, start=1):
-            x = parts.conv_norm_act(x, filters, size, f"stage{stage}_{i}")
+            x = factory.conv_norm_act(x, filters, size, f"stage{stage}_{i}")
         levels[2 ** (stage - 1)] = x
         if stage < 3:
             x = layers.MaxPooling2D(stage + 1, strides=2, name=f"stage{stage}_pool")(x)
     return image_model(
         inputs,
         levels,
-        parts=parts,
+        factory=factory,
         num_classes=num_classes,
         activation=activation,
         features=features,
@@ -113,14 +115,14 @@ def maxnorm_mlp(
         num_classes: size of the output; 0 gives the last hidden layer instead.
         activation: "softmax" for probabilities, None for logits.
         units: units of every hidden layer.
-        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.models.blocks.Parts`.
+        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.layers.LayerFactory`.
         name: name of the model.
 
     Returns:
         Functional model, (N, *input_shape) float -> (N, num_classes).
     """
     check_full_shape(name, input_shape)
-    parts = Parts(
+    factory = LayerFactory(
         initializer=initializer,
         weight_decay=weight_decay,
         max_norm=max_norm,
@@ -130,8 +132,8 @@ def maxnorm_mlp(
     inputs = keras.Input(input_shape, name="image")
     x = layers.Flatten(name="flatten")(inputs)
     for i in range(1, depth + 1):
-        x = parts.dense_norm_act(x, units, f"hidden{i}")
-    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+        x = factory.dense_norm_act(x, units, f"hidden{i}")
+    return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)
 
 
 VARIANTS = [

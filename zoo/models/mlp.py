@@ -11,7 +11,8 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.models.blocks import Parts, check_full_shape
+from zoo.layers.layer_factory import LayerFactory
+from zoo.models.input_shapes import check_full_shape
 from zoo.models.variant import Variant
 
 EXPLODING = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
@@ -57,7 +58,7 @@ def mlp(
         num_classes: size of the output; 0 gives the last hidden layer instead.
         activation: "softmax" for probabilities, None for logits.
         units: units of every hidden layer.
-        nonlinearity, norm, initializer, weight_decay: see `zoo.models.blocks.Parts`.
+        nonlinearity, norm, initializer, weight_decay: see `zoo.layers.LayerFactory`.
         name: name of the model.
 
     Returns:
@@ -78,7 +79,7 @@ def mlp(
         )
     if norm not in ("batchnorm", "none"):
         raise ZooError(f"{name}: norm must be 'batchnorm' or 'none'. Received: norm={norm!r}")
-    parts = Parts(
+    factory = LayerFactory(
         initializer=initializer,
         weight_decay=weight_decay,
         norm=norm,
@@ -87,15 +88,15 @@ def mlp(
     inputs = keras.Input(input_shape, name="image")
     x = skipped = layers.Flatten(name="flatten")(inputs)
     for i in range(1, depth + 1):
-        x = layers.Dense(units, use_bias=False, name=f"hidden{i}_dense", **parts.kernel())(x)
-        for layer in parts.norm_layers(f"hidden{i}_norm"):
+        x = layers.Dense(units, use_bias=False, name=f"hidden{i}_dense", **factory.kernel())(x)
+        for layer in factory.norm_layers(f"hidden{i}_norm"):
             x = layer(x)
         if residual and i % 2 == 0:
             x = layers.Add(name=f"hidden{i}_add")([x, skipped])
-        x = parts.act(f"hidden{i}_act", dense=True)(x)
+        x = factory.act(f"hidden{i}_act", dense=True)(x)
         if i % 2 == 0:
             skipped = x
-    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+    return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)
 
 
 VARIANTS = [

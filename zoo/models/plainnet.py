@@ -8,7 +8,9 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.layers import Modulation, ModulationSource
-from zoo.models.blocks import Parts, check_image, image_model
+from zoo.layers.layer_factory import LayerFactory
+from zoo.models.image_model import image_model
+from zoo.models.input_shapes import check_image
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -48,7 +50,7 @@ def plainnet(
         features: True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the head.
         width: filters of the first stage.
         nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm, beta: see
-            `zoo.models.blocks.Parts`. The defaults are the paper's method without modulation;
+            `zoo.layers.LayerFactory`. The defaults are the paper's method without modulation;
             its baseline is `initializer="he_normal", orthonormal=0, weight_decay=1e-4`. Where there
             is no time for the paper's 64,000 steps, `initializer="delta_orthonormal", beta=1.0`
             and a rate of 0.01 make 110 layers learn from the first epoch on.
@@ -64,7 +66,7 @@ def plainnet(
     if depth < 8 or (depth - 2) % 6:
         raise ZooError(f"depth must be 6n + 2 with n >= 1: 8, 14, 20, … Received: depth={depth}")
     check_image(name, input_shape, least=4)
-    parts = Parts(
+    factory = LayerFactory(
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,
@@ -83,7 +85,7 @@ def plainnet(
         token = ModulationSource([unit for unit, _, _ in units], name="modulation")(inputs)
     levels, stride = {}, 1
     for i, (unit, filters, strides) in enumerate(units):
-        x = parts.conv_norm_act(x, filters, 3, unit, strides)
+        x = factory.conv_norm_act(x, filters, 3, unit, strides)
         if modulation:
             x, token = Modulation(i, name=f"{unit}_mod")([x, token])
         stride *= strides
@@ -91,7 +93,7 @@ def plainnet(
     return image_model(
         inputs,
         levels,
-        parts=parts,
+        factory=factory,
         num_classes=num_classes,
         activation=activation,
         features=features,

@@ -14,8 +14,11 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SymmetricMaxPool2D
-from zoo.models.blocks import BATCH_NORM, Parts, check_image, image_model
-from zoo.models.residual_block import ResidualStage
+from zoo.layers.batch_normalization import BATCH_NORM
+from zoo.layers.layer_factory import LayerFactory
+from zoo.layers.residual_stage import ResidualStage
+from zoo.models.image_model import image_model
+from zoo.models.input_shapes import check_image
 from zoo.models.variant import Variant
 
 RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
@@ -83,9 +86,9 @@ def small_resnet(
         features: True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the head.
         width: filters of the first stage. Shang et al. use 12, 16, 24 and 32.
         shortcut: "identity_pad" (A of He et al.), "projection" (B), "projection3x3" (Xie et al.),
-            "none"; see `zoo.models.residual_block.ResidualBlock`.
+            "none"; see `zoo.layers.ResidualBlock`.
         nonlinearity: with "crelu", inside the blocks only.
-        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.models.blocks.Parts`.
+        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
         name: name of the model.
 
     Returns:
@@ -97,7 +100,7 @@ def small_resnet(
     if depth < 8 or (depth - 2) % 6:
         raise ZooError(f"depth must be 6n + 2 with n >= 1: 8, 14, 20, … Received: depth={depth}")
     check_image(name, input_shape, least=4)
-    parts = Parts(
+    factory = LayerFactory(
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,
@@ -105,7 +108,7 @@ def small_resnet(
         nonlinearity=nonlinearity,
         use_bias=use_bias,
     )
-    outside = _outside(parts)
+    outside = _outside(factory)
     inputs = keras.Input(input_shape, name="image")
     x = outside.conv_norm_act(inputs, width, 3, "stem")
     levels = {}
@@ -118,7 +121,7 @@ def small_resnet(
             order="pre" if preactivation else "post",
             first=first,
             shortcut=shortcut,
-            parts=parts,
+            factory=factory,
             name=f"stage{stage}",
         )(x)
         levels[2 ** (stage - 1)] = x
@@ -130,7 +133,7 @@ def small_resnet(
     return image_model(
         inputs,
         levels,
-        parts=_classifier(parts),
+        factory=_classifier(factory),
         num_classes=num_classes,
         activation=activation,
         features=features,
@@ -185,10 +188,10 @@ def large_resnet(
         final_conv: filters of one more 3x3 convolution before the pooling, 0 for none. Xie et
             al.'s table 1 has 1024 in its nets of 34 and 101 layers.
         dropout: share of the pooled features that training drops (Huang et al.'s table A1: 0.3).
-        shortcut: see `zoo.models.residual_block.ResidualBlock`.
+        shortcut: see `zoo.layers.ResidualBlock`.
         nonlinearity: with "crelu", inside the blocks only, in a bottleneck behind the first two
             convolutions.
-        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.models.blocks.Parts`.
+        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
         name: name of the model.
 
     Returns:
@@ -202,7 +205,7 @@ def large_resnet(
     if stem not in ("imagenet", "cifar"):
         raise ZooError(f"{name}: stem must be 'imagenet' or 'cifar'. Received: stem={stem!r}")
     check_image(name, input_shape, least=32 if stem == "imagenet" else 8)
-    parts = Parts(
+    factory = LayerFactory(
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,
@@ -210,7 +213,7 @@ def large_resnet(
         nonlinearity=nonlinearity,
         use_bias=use_bias,
     )
-    outside = _outside(parts)
+    outside = _outside(factory)
     inputs = keras.Input(input_shape, name="image")
     if stem == "imagenet":
         x = outside.conv_norm_act(inputs, width, 7, "stem", strides=2)
@@ -226,7 +229,7 @@ def large_resnet(
             strides=1 if stage == 1 else 2,
             bottleneck=bottleneck,
             shortcut=shortcut,
-            parts=parts,
+            factory=factory,
             name=f"stage{stage}",
         )(x)
         levels[stride * 2 ** (stage - 1)] = x
@@ -235,7 +238,7 @@ def large_resnet(
     return image_model(
         inputs,
         levels,
-        parts=_classifier(parts),
+        factory=_classifier(factory),
         num_classes=num_classes,
         activation=activation,
         features=features,
@@ -244,16 +247,16 @@ def large_resnet(
     )
 
 
-def _outside(parts: Parts) -> Parts:
+def _outside(factory: LayerFactory) -> LayerFactory:
     """For layers outside the blocks, where CReLU does not act."""
-    crelu = parts.nonlinearity == "crelu"
-    return dataclasses.replace(parts, nonlinearity="relu") if crelu else parts
+    crelu = factory.nonlinearity == "crelu"
+    return dataclasses.replace(factory, nonlinearity="relu") if crelu else factory
 
 
-def _classifier(parts: Parts) -> Parts:
+def _classifier(factory: LayerFactory) -> LayerFactory:
     """For the classifier: He-normal by fan-out starts few classes far too large."""
-    he = parts.initializer == "he_normal"
-    return dataclasses.replace(parts, initializer="glorot_uniform") if he else parts
+    he = factory.initializer == "he_normal"
+    return dataclasses.replace(factory, initializer="glorot_uniform") if he else factory
 
 
 def _head(last_bn: bool, dropout: float = 0.0) -> list[keras.Layer]:

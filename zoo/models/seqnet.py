@@ -10,7 +10,10 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
-from zoo.models.blocks import BATCH_NORM, Parts, check_image, image_model
+from zoo.layers.batch_normalization import BATCH_NORM
+from zoo.layers.layer_factory import LayerFactory
+from zoo.models.image_model import image_model
+from zoo.models.input_shapes import check_image
 from zoo.models.variant import Variant
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 
@@ -108,7 +111,7 @@ def seqnet(
         raise ZooError(f"{name}: blocks have no fourth convolution. Received: tie_conv4=True")
     check_image(name, input_shape, least=32 if stem == "imagenet" else 8)
 
-    parts = Parts(initializer="he_normal", weight_decay=weight_decay)
+    factory = LayerFactory(initializer="he_normal", weight_decay=weight_decay)
     pair = {
         "init": init,
         "inner_bias": inner_bias,
@@ -139,7 +142,7 @@ def seqnet(
         if not skip:
             return y
         if pool or filters != x.shape[-1]:
-            conv = parts.conv(filters, 1, f"{name}_skip_conv", 2 if pool else 1)
+            conv = factory.conv(filters, 1, f"{name}_skip_conv", 2 if pool else 1)
             if orthogonal:
                 terms = [conv.kernel_regularizer, ScaledOrthogonalRegularizer(orthogonal)]
                 conv.kernel_regularizer = Sum([term for term in terms if term])
@@ -148,7 +151,7 @@ def seqnet(
 
     inputs = keras.Input(input_shape, name="image")
     size, stride = (7, 2) if stem == "imagenet" else (3, 1)
-    x = parts.conv(width, size, "stem_conv", stride)(inputs)
+    x = factory.conv(width, size, "stem_conv", stride)(inputs)
     x = BatchNormalization(**BATCH_NORM, name="stem_norm")(x)
     if stem == "imagenet":
         x = SymmetricMaxPool2D(3, 2, name="stem_pool")(x)
@@ -163,7 +166,7 @@ def seqnet(
     return image_model(
         inputs,
         levels,
-        parts=dataclasses.replace(parts, initializer="glorot_uniform"),
+        factory=dataclasses.replace(factory, initializer="glorot_uniform"),
         num_classes=num_classes,
         activation=activation,
         features=features,

@@ -8,7 +8,9 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.models.blocks import Parts, check_image, image_model
+from zoo.layers.layer_factory import LayerFactory
+from zoo.models.image_model import image_model
+from zoo.models.input_shapes import check_image
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -52,7 +54,7 @@ def vgg_bn(
         width: filters of the first stage.
         units: units of the two hidden dense layers.
         dropout: share of these units that training drops.
-        initializer, orthonormal, weight_decay: see `zoo.models.blocks.Parts`.
+        initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
         name: name of the model.
 
     Returns:
@@ -67,7 +69,7 @@ def vgg_bn(
             f"{name}: dense layers need an input_shape given in full, or features=True. "
             f"Received: input_shape={input_shape}"
         )
-    parts = Parts(
+    factory = LayerFactory(
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,
@@ -77,17 +79,17 @@ def vgg_bn(
     levels = {}
     for stage, convolutions in enumerate(CONVOLUTIONS, start=1):
         for i in range(1, convolutions + 1):
-            x = parts.conv_norm_act(x, width * min(2 ** (stage - 1), 8), 3, f"stage{stage}_{i}")
+            x = factory.conv_norm_act(x, width * min(2 ** (stage - 1), 8), 3, f"stage{stage}_{i}")
         x = levels[2**stage] = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
-    options = {"parts": parts, "num_classes": num_classes, "activation": activation}
+    options = {"factory": factory, "num_classes": num_classes, "activation": activation}
     if features:
         return image_model(inputs, levels, features=True, name=name, **options)
     x = layers.Flatten(name="head_flatten")(x)
     for i in (1, 2):
-        x = layers.Dense(units, name=f"hidden{i}_dense", **parts.kernel())(x)
-        x = parts.act(f"hidden{i}_act")(x)
+        x = layers.Dense(units, name=f"hidden{i}_dense", **factory.kernel())(x)
+        x = factory.act(f"hidden{i}_act")(x)
         x = layers.Dropout(dropout, name=f"hidden{i}_drop")(x)
-    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+    return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)
 
 
 VARIANTS = [Variant("vgg19_bn", vgg_bn, paper=PAPER)]

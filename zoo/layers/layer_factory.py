@@ -1,7 +1,6 @@
-"""Pieces that every family is built from."""
+"""The layers of a network, made alike."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,10 @@ from keras import layers
 from zoo.constraints import MaxNorm
 from zoo.errors import ZooError
 from zoo.initializers import DeltaOrthonormal, Orthonormal
-from zoo.layers import BatchNormalization, CReLU, SymmetricConv2D
-from zoo.layers.batch_normalization import BATCH_NORM
+from zoo.layers.batch_normalization import BATCH_NORM, BatchNormalization
+from zoo.layers.crelu import CReLU
+from zoo.layers.norm_prop import NormPropActivation, NormPropConv2D
+from zoo.layers.symmetric_conv2d import SymmetricConv2D
 from zoo.regularizers import OrthonormalRegularizer
 
 _INITIALIZERS = {
@@ -39,7 +40,7 @@ _NONLINEARITIES = {
 
 
 @dataclass(frozen=True)
-class Parts:
+class LayerFactory:
     """What is the same for every layer of one network: how kernels start and are held, the
     normalization and the nonlinearity. Layer names are given by the caller and are frozen: they
     are the keys of published checkpoints.
@@ -82,7 +83,7 @@ class Parts:
             )
 
     def get_config(self) -> dict[str, Any]:
-        """Plain values; `Parts(**config)` is equal."""
+        """Plain values; `LayerFactory(**config)` is equal."""
         return dataclasses.asdict(self)
 
     def kernel(self) -> dict[str, Any]:
@@ -105,8 +106,6 @@ class Parts:
             bias = self.norm not in ("batchnorm", "groupnorm")
         arguments = {"strides": strides, "use_bias": bias, "name": name, **self.kernel()}
         if self.norm.startswith("normprop"):
-            from zoo.layers import NormPropConv2D
-
             if self.norm == "normprop3":
                 arguments["scale"] = 1 / 1.21
             return NormPropConv2D(filters, size, **arguments)
@@ -125,8 +124,6 @@ class Parts:
     def act(self, name: str, dense: bool = False) -> keras.Layer:
         """The nonlinearity, of a map's channels or of a dense layer's units."""
         if self.norm == "normprop":
-            from zoo.layers import NormPropActivation
-
             return NormPropActivation(self.nonlinearity, name=name)
         more = {"shared_axes": (1, 2)} if self.nonlinearity == "prelu" and not dense else {}
         return _NONLINEARITIES[self.nonlinearity](name=name, **more)
@@ -156,69 +153,3 @@ class Parts:
         for layer in (*self.norm_layers(f"{name}_norm"), self.act(f"{name}_act", dense)):
             x = layer(x)
         return x
-
-
-def check_full_shape(name: str, input_shape: tuple[int | None, ...]) -> None:
-    """Refuses an open size: dense layers need to know it."""
-    if None in input_shape:
-        raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
-
-
-def check_image(name: str, input_shape: tuple[int | None, ...], least: int) -> None:
-    """Refuses a shape that is no image of at least `least` pixels a side; None is any size."""
-    if len(input_shape) != 3 or any(n is not None and n < least for n in input_shape[:2]):
-        raise ZooError(
-            f"{name}: input_shape must be (H, W, C) with H and W at least {least}. "
-            f"Received: input_shape={input_shape}"
-        )
-
-
-@keras.saving.register_keras_serializable("zoo")
-class Backbone(keras.Model):
-    """A functional model whose outputs are the levels of a network, {"P2": stride 4, …}.
-
-    It has the two attributes by which the detectors of keras-hub (`RetinaNetBackbone`) and of
-    keras-cv (`RetinaNet`) know the levels of their backbone.
-    """
-
-    @property
-    def pyramid_outputs(self) -> dict[str, keras.KerasTensor]:
-        """Symbolic output by level."""
-        return self.output
-
-    @property
-    def pyramid_level_inputs(self) -> dict[str, str]:
-        """Name of the layer that a level is the output of."""
-        last = {id(layer.output): layer.name for layer in self.layers}
-        return {level: last[id(output)] for level, output in self.output.items()}
-
-
-def image_model(
-    inputs: keras.KerasTensor,
-    levels: Mapping[int, keras.KerasTensor],
-    *,
-    parts: Parts,
-    num_classes: int,
-    activation: str | None,
-    features: bool,
-    name: str,
-    head: Sequence[keras.Layer] = (),
-) -> keras.Model:
-    """The model around the stages of an image network.
-
-    Args:
-        inputs: the image.
-        levels: outputs of the stages by their stride, the last one last.
-        parts: for the classifier.
-        num_classes, activation: of the classifier; `num_classes=0` for pooled features.
-        features: whether to give the levels, {"P2": stride 4, …}, in place of all that follows.
-        name: of the model.
-        head: layers between the pooling and the classifier.
-    """
-    if features:
-        pyramid = {f"P{stride.bit_length() - 1}": x for stride, x in levels.items()}
-        return Backbone(inputs, pyramid, name=name)
-    x = layers.GlobalAveragePooling2D(name="head_pool")(list(levels.values())[-1])
-    for layer in head:
-        x = layer(x)
-    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)

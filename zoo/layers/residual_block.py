@@ -1,4 +1,4 @@
-"""The residual block, and the stage of blocks that all residual networks are built from."""
+"""The block that residual networks are built from."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,8 +8,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.layers.repeat import repeat
-from zoo.models.blocks import Parts
+from zoo.layers.layer_factory import LayerFactory
 
 ORDERS = ("post", "pre", "pre_shared", "pre_bare")
 SHORTCUTS = ("identity_pad", "projection", "projection3x3", "none")
@@ -43,7 +42,7 @@ class ResidualBlock(keras.layers.Layer):
             "projection": 1x1 convolution and, with "post", normalization;
             "projection3x3": the same with a 3x3 convolution;
             "none": there is no shortcut, here and elsewhere: a plain net.
-        parts: `zoo.models.blocks.Parts` or a dict of its fields.
+        factory: `zoo.layers.LayerFactory` or a dict of its fields.
 
     Call arguments:
         x: (N, H, W, C).
@@ -64,16 +63,19 @@ class ResidualBlock(keras.layers.Layer):
         bottleneck: bool = False,
         order: str = "post",
         shortcut: str = "identity_pad",
-        parts: Parts | Mapping[str, Any] | None = None,
+        factory: LayerFactory | Mapping[str, Any] | None = None,
         **kwargs,
     ):
+        factory = kwargs.pop("parts", factory)  # its name in older files
         super().__init__(**kwargs)
         for name, value, allowed in (("order", order, ORDERS), ("shortcut", shortcut, SHORTCUTS)):
             if value not in allowed:
                 raise ZooError(f"{name} must be one of {allowed}. Received: {name}={value!r}")
         self.filters, self.strides, self.bottleneck = filters, strides, bottleneck
         self.order, self.shortcut = order, shortcut
-        self.parts = parts if isinstance(parts, Parts) else Parts(**(parts or {}))
+        self.factory = (
+            factory if isinstance(factory, LayerFactory) else LayerFactory(**(factory or {}))
+        )
         self.units = 4 * filters if bottleneck else filters
         # The layers before the split, of F, of the shortcut, and behind the sum.
         self.before, self.residual, self.identity, self.after = [], [], [], []
@@ -106,21 +108,21 @@ class ResidualBlock(keras.layers.Layer):
             "bottleneck": self.bottleneck,
             "order": self.order,
             "shortcut": self.shortcut,
-            "parts": self.parts.get_config(),
+            "factory": self.factory.get_config(),
         }
 
     def _make_residual(self):
-        parts = self.parts
+        factory = self.factory
         sizes = (1, 3, 1) if self.bottleneck else (3, 3)
         widths = (self.filters, self.filters, self.units) if self.bottleneck else (self.units,) * 2
         convs, norm_acts = [], []
         for i, (size, units) in enumerate(zip(sizes, widths, strict=True), start=1):
             strides = self.strides if i == sizes.index(3) + 1 else 1
-            convs.append(parts.conv(units, size, f"conv{i}", strides))
-            norm_acts.append([*parts.norm_layers(f"norm{i}"), parts.act(f"act{i}")])
+            convs.append(factory.conv(units, size, f"conv{i}", strides))
+            norm_acts.append([*factory.norm_layers(f"norm{i}"), factory.act(f"act{i}")])
         # One activation is outside F, where the number of channels has to stay.
-        single = "relu" if parts.nonlinearity == "crelu" else parts.nonlinearity
-        outside = dataclasses.replace(parts, nonlinearity=single)
+        single = "relu" if factory.nonlinearity == "crelu" else factory.nonlinearity
+        outside = dataclasses.replace(factory, nonlinearity=single)
         if self.order == "post":
             norm_acts[-1].pop()
             self.after = [outside.act(f"act{len(convs)}")]
@@ -136,21 +138,21 @@ class ResidualBlock(keras.layers.Layer):
     def _make_identity(self, channels):
         if self.shortcut == "none" or (self.strides == 1 and channels == self.units):
             return
-        pads, norm, parts = self.shortcut == "identity_pad", self.order == "post", self.parts
+        pads, norm, factory = self.shortcut == "identity_pad", self.order == "post", self.factory
         if pads and channels > self.units:
             raise ZooError(
                 "shortcut='identity_pad' adds channels and cannot drop any. "
                 f"Received: {channels} channels, to become {self.units}"
             )
-        if parts.norm.startswith("normprop") and self.strides > 1:
-            parts, norm = dataclasses.replace(parts, norm="batchnorm"), True
+        if factory.norm.startswith("normprop") and self.strides > 1:
+            factory, norm = dataclasses.replace(factory, norm="batchnorm"), True
         elif pads:
             norm = False
         if not pads:
             size = 3 if self.shortcut == "projection3x3" else 1
-            self.identity.append(parts.conv(self.units, size, "shortcut_conv", self.strides))
+            self.identity.append(factory.conv(self.units, size, "shortcut_conv", self.strides))
         if norm:
-            self.identity += parts.norm_layers("shortcut_norm")
+            self.identity += factory.norm_layers("shortcut_norm")
 
     def _shortcut(self, x, training):
         pads = self.shortcut == "identity_pad"
@@ -176,88 +178,3 @@ def _run(chain, x, training):
         else:
             x = layer(x)
     return x
-
-
-@keras.saving.register_keras_serializable("zoo")
-class ResidualStage(keras.layers.Layer):
-    """`blocks` residual blocks in a row, of which the first may change the shape.
-
-    One layer, so that the graph of a network is as shallow at 1202 layers as at 20: Keras walks
-    graphs recursively. The variables of block i are `block{i}/…`. Many blocks that are alike are
-    traced and compiled as one, see `zoo.layers.repeat`.
-
-    Args:
-        filters, strides, bottleneck, order, shortcut, parts: of the blocks, see
-            `zoo.models.residual_block.ResidualBlock`.
-        blocks: their number, at least 1.
-        first: order of the first block, None for that of the others. Only the first block has
-            the strides.
-
-    Call arguments:
-        x: (N, H, W, C).
-
-    Returns:
-        As the block.
-
-    Raises:
-        ValueError: as the block, and for `blocks` below 1.
-    """
-
-    def __init__(
-        self,
-        filters: int,
-        blocks: int,
-        strides: int = 1,
-        *,
-        bottleneck: bool = False,
-        order: str = "post",
-        first: str | None = None,
-        shortcut: str = "identity_pad",
-        parts: Parts | Mapping[str, Any] | None = None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if blocks < 1:
-            raise ZooError(f"blocks must be at least 1. Received: blocks={blocks}")
-        self.first = first
-        self.blocks = [
-            ResidualBlock(
-                filters,
-                strides if i == 1 else 1,
-                bottleneck=bottleneck,
-                order=first or order if i == 1 else order,
-                shortcut=shortcut,
-                parts=parts,
-                dtype=self.dtype_policy,
-                name=f"block{i}",
-            )
-            for i in range(1, blocks + 1)
-        ]
-
-    def build(self, input_shape):
-        for block in self.blocks:
-            block.build(input_shape)
-            input_shape = block.compute_output_shape(input_shape)
-        if not self.trainable:
-            self.trainable = False
-
-    def call(self, x, training=None):
-        first, *rest = self.blocks
-        return repeat(rest, first(x, training=training), training)
-
-    def compute_output_shape(self, input_shape):
-        return self.blocks[0].compute_output_shape(input_shape)
-
-    def get_config(self):
-        block = self.blocks[0]
-        return {
-            **super().get_config(),
-            "filters": block.filters,
-            "blocks": len(self.blocks),
-            "strides": block.strides,
-            "bottleneck": block.bottleneck,
-            "order": self.blocks[-1].order,
-            "first": self.first,
-            "shortcut": block.shortcut,
-            "parts": block.parts.get_config(),
-        }

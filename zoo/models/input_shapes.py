@@ -1,0 +1,18 @@
+"""What families refuse of an input shape."""
+
+from zoo.errors import ZooError
+
+
+def check_full_shape(name: str, input_shape: tuple[int | None, ...]) -> None:
+    """Refuses an open size: dense layers need to know it."""
+    if None in input_shape:
+        raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
+
+
+def check_image(name: str, input_shape: tuple[int | None, ...], least: int) -> None:
+    """Refuses a shape that is no image of at least `least` pixels a side; None is any size."""
+    if len(input_shape) != 3 or any(n is not None and n < least for n in input_shape[:2]):
+        raise ZooError(
+            f"{name}: input_shape must be (H, W, C) with H and W at least {least}. "
+            f"Received: input_shape={input_shape}"
+        )
