@@ -73,9 +73,9 @@ class ResidualBlock(keras.layers.Layer):
                 raise ZooError(f"{name} must be one of {allowed}. Received: {name}={value!r}")
         self.filters, self.strides, self.bottleneck = filters, strides, bottleneck
         self.order, self.shortcut = order, shortcut
-        self.factory = (
-            factory if isinstance(factory, LayerFactory) else LayerFactory(**(factory or {}))
-        )
+        if not isinstance(factory, LayerFactory):
+            factory = LayerFactory(**(factory or {}))
+        self.factory = factory
         self.units = 4 * filters if bottleneck else filters
         # The layers before the split, of F, of the shortcut, and behind the sum.
         self.before, self.residual, self.identity, self.after = [], [], [], []
