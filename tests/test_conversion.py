@@ -5,16 +5,16 @@ import copy
 import keras
 import numpy as np
 import pytest
-from helpers import array, weight_gradients
 from keras import ops
 
 import zoo
+from tests.support.helpers import array, weight_gradients
 from zoo.errors import CheckpointError, ZooError
 from zoo.formats.conversion import _SOURCES
 from zoo.models.deferred import build_without_values
 
 torch = pytest.importorskip("torch")
-import torch_nets  # noqa: E402
+from tests.support import torch_nets  # noqa: E402
 
 SMALL = {"width": 4, "num_classes": 5}
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import photos
 import pytest
 from PIL import Image
 
 from examples import detect_objects
 from examples.figures import common, gallery
+from tests.support import photos
 
 pytestmark = pytest.mark.once
 

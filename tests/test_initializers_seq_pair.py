@@ -3,8 +3,8 @@ import re
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
+from tests.support.helpers import array
 from zoo.initializers import SeqContract, SeqExpand
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import keras
 import pytest
-from helpers import run_python
 
 import zoo
+from tests.support.helpers import run_python
 
 pytestmark = pytest.mark.once
 

@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, gradient
 
+from tests.support.helpers import array, gradient
 from zoo.initializers import Orthonormal
 from zoo.regularizers import OrthonormalRegularizer, ScaledOrthogonalRegularizer
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import run_python
 
 import zoo
+from tests.support.helpers import run_python
 from training import readme_table
 from training.data import read
 

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
 import zoo
+from tests.support.helpers import array
 from zoo.callbacks import BatchNormRecalibration, recalibrate_batch_norm
 from zoo.errors import ZooError
 from zoo.layers import repeat

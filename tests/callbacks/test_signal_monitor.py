@@ -7,10 +7,10 @@ import sys
 import keras
 import numpy as np
 import pytest
-from helpers import array, run_python
 from keras import layers
 
 import zoo
+from tests.support.helpers import array, run_python
 from zoo.callbacks import SignalMonitor, signal_monitor
 from zoo.callbacks.signal_log import SignalFile
 from zoo.errors import UnknownNameError, ZooError

@@ -2,7 +2,8 @@
 
 import keras
 import pytest
-from helpers import run_python
+
+from tests.support.helpers import run_python
 
 COMMON = """
 import keras

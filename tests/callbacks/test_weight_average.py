@@ -3,9 +3,9 @@ import contextlib
 import keras
 import numpy as np
 import pytest
-from helpers import array, run_python
 
 import zoo
+from tests.support.helpers import array, run_python
 from zoo.callbacks import WeightAverage
 from zoo.errors import ZooError
 
@@ -225,12 +225,11 @@ def test_needs_a_built_model():
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
 def test_on_two_devices_as_on_one():
     code = """
-import sys; sys.path.insert(0, "tests/callbacks"); sys.path.insert(0, "tests")
 import keras, numpy as np, tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-import test_weight_average as t
+import tests.callbacks.test_weight_average as t
 from zoo.callbacks import WeightAverage
 cross = tf.distribute.ReductionToOneDevice()
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=cross)

@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from helpers import array
 from PIL import Image
 
+from tests.support.helpers import array
 from zoo.cli import main, probe_data, probe_model
 from zoo.errors import UnknownNameError, ZooError
 from zoo.signals.profile import gradient_norms

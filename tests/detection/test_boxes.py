@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from helpers import array, compiled, fast
 
+from tests.support.helpers import array, compiled, fast
 from zoo.detection import boxes as bx
 
 

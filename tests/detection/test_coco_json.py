@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from coco_folder import CATEGORIES, annotation, write_coco, write_folder
 
+from tests.support.coco_folder import CATEGORIES, annotation, write_coco, write_folder
 from zoo.detection import read_coco
 
 pytestmark = pytest.mark.once

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
 import zoo
+from tests.support.helpers import array
 from zoo.detection.fpn import STRIDES, feature_pyramid, levels_of
 from zoo.detection.head_factory import HeadFactory
 from zoo.errors import ZooError

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
+from tests.support.helpers import array
 from zoo.detection.head_factory import HeadFactory
 from zoo.detection.heads import CLASS_LAYERS, box_head, mask_head, rpn_head
 

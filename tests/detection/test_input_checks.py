@@ -1,8 +1,8 @@
 """What detectors take and refuse."""
 
 import pytest
-from small_detector import OBJECTS, example
 
+from tests.support.small_detector import OBJECTS, example
 from zoo.detection.input_checks import split_inputs
 from zoo.errors import ZooError
 

@@ -1,8 +1,8 @@
 """The losses against NumPy, by hand."""
 
 import numpy as np
-from helpers import array, gradient
 
+from tests.support.helpers import array, gradient
 from zoo.detection.losses import box_losses, mask_loss, rpn_losses, select
 from zoo.detection.targets import Rois
 

@@ -3,9 +3,18 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, run_python
-from small_detector import BATCH_NORM, LOSSES, OBJECTS, SIZE, SLOTS, example, images, make
 
+from tests.support.helpers import array, run_python
+from tests.support.small_detector import (
+    BATCH_NORM,
+    LOSSES,
+    OBJECTS,
+    SIZE,
+    SLOTS,
+    example,
+    images,
+    make,
+)
 from zoo.detection import MaskRCNN, mask_rcnn
 from zoo.errors import ZooError
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from helpers import array, compiled, fast, gradient
 from keras import ops
 
+from tests.support.helpers import array, compiled, fast, gradient
 from zoo.detection.nms import non_max_suppression
 
 

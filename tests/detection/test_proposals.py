@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, compiled
 from keras import ops
 
+from tests.support.helpers import array, compiled
 from zoo.detection.boxes import encode
 from zoo.detection.losses import BOX_WEIGHTS
 from zoo.detection.proposals import PART, detect, masks_in_parts, propose

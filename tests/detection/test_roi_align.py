@@ -3,9 +3,9 @@ import math
 import keras
 import numpy as np
 import pytest
-from helpers import array, compiled, fast, gradient
 from keras import ops
 
+from tests.support.helpers import array, compiled, fast, gradient
 from zoo.detection.roi_align import FORMS, pyramid_level, pyramid_roi_align, roi_align
 from zoo.errors import ZooError
 

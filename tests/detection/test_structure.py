@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
-from small_detector import LOSSES, OBJECTS, SIZE, backbone, example, make
 
+from tests.support.helpers import array
+from tests.support.small_detector import LOSSES, OBJECTS, SIZE, backbone, example, make
 from zoo.detection import MaskRCNN
 from zoo.detection.cost import multiply_adds_of_parts
 from zoo.errors import ZooError

@@ -2,10 +2,10 @@ import functools
 
 import keras
 import numpy as np
-from helpers import array, compiled, fast, gradient
 from keras import ops
 from keras.random import SeedGenerator
 
+from tests.support.helpers import array, compiled, fast, gradient
 from zoo.detection.boxes import encode, take_rows
 from zoo.detection.targets import Rois, anchor_targets, crop_masks, sample_rois
 

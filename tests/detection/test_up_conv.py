@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, weight_gradients
 
+from tests.support.helpers import array, weight_gradients
 from zoo.detection.up_conv import UpConv2D
 
 

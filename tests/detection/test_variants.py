@@ -6,10 +6,10 @@ import json
 import keras
 import numpy as np
 import pytest
-from helpers import array
-from hub_helpers import edit_card, make_card, make_checkpoint, make_model
 
 import zoo
+from tests.support.checkpoints import edit_card, make_card, make_checkpoint, make_model
+from tests.support.helpers import array
 from zoo import registry
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main

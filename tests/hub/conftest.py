@@ -1,8 +1,9 @@
 import shutil
 
 import pytest
-from hub_helpers import make_checkpoint
-from loopback import Hub
+
+from tests.support.checkpoints import make_checkpoint
+from tests.support.loopback import Hub
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
-from hub_helpers import make_checkpoint
 
 import zoo
+from tests.support.checkpoints import make_checkpoint
+from tests.support.helpers import array
 from zoo.errors import ZooError
 
 X = np.random.default_rng(0).normal(size=(8, 8, 8, 3)).astype("float32")

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from children import call, cli, fetch
-from hub_helpers import edit_card, make_checkpoint
-from loopback import Hub
+
+from tests.support.checkpoints import edit_card, make_checkpoint
+from tests.support.children import call, cli, fetch
+from tests.support.loopback import Hub
 
 pytestmark = pytest.mark.once
 

@@ -4,8 +4,8 @@ import dataclasses
 import json
 
 import pytest
-from hub_helpers import make_card
 
+from tests.support.checkpoints import make_card
 from zoo.checkpoint import FileEntry, Origin, Training, parse_card, to_json
 from zoo.errors import CheckpointError
 

@@ -6,11 +6,11 @@ import logging
 import keras
 import numpy as np
 import pytest
-from helpers import run_python
-from hub_helpers import images, make_card, make_checkpoint, make_model, predict
 from safetensors.numpy import load
 
 import zoo
+from tests.support.checkpoints import images, make_card, make_checkpoint, make_model, predict
+from tests.support.helpers import run_python
 from zoo.checkpoint import Metric, load_checkpoint, read_card, save_checkpoint
 from zoo.errors import CheckpointError, ZooError
 
@@ -66,10 +66,10 @@ def test_equal_weights_give_equal_bytes(tmp_path, mlp):
 def test_fresh_process(mlp):
     folder, model, _ = mlp
     code = (
-        "import sys; sys.path.insert(0, 'tests/hub'); import zoo.hub; import hub_helpers as h;"
+        "import sys;  import zoo.hub; import tests.support.checkpoints as h;"
         "print(h.predict(zoo.checkpoint.load_checkpoint(sys.argv[1])).tobytes().hex())"
     )
-    result = run_python(code, str(folder), PYTHONPATH=".")
+    result = run_python(code, str(folder))
     assert result.returncode == 0, result.stderr
     assert result.stdout.split()[-1] == predict(model).tobytes().hex()
 

@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 import pytest
-from helpers import run_python
-from hub_helpers import make_card, make_checkpoint, make_model, predict
 
+from tests.support.checkpoints import make_card, make_checkpoint, make_model, predict
+from tests.support.helpers import run_python
 from zoo import files
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.errors import CheckpointError
@@ -109,9 +109,8 @@ def test_between_two_names(older, monkeypatch, survivors):
 def test_first_save_killed_leaves_no_checkpoint(tmp_path):
     code = """
 import os, sys
-sys.path.insert(0, "tests/hub")
 from zoo import files
-from hub_helpers import make_checkpoint
+from tests.support.checkpoints import make_checkpoint
 real = os.replace
 def replace(source, target):
     if target.name == "zoo.json":
@@ -121,7 +120,7 @@ files.os.replace = replace
 from pathlib import Path
 make_checkpoint(Path(sys.argv[1]))
 """
-    result = run_python(code, str(tmp_path / "toy"), PYTHONPATH=".")
+    result = run_python(code, str(tmp_path / "toy"))
     assert result.returncode == 9, result.stderr
     assert (tmp_path / "toy" / "model.safetensors").exists()
     with pytest.raises(CheckpointError, match=r"zoo\.json is missing"):

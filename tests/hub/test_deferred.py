@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
-from hub_helpers import images, make_checkpoint, predict
 
 import zoo
+from tests.support.checkpoints import images, make_checkpoint, predict
+from tests.support.helpers import array
 from zoo.checkpoint import load_checkpoint
 from zoo.initializers import Orthonormal
 from zoo.models import deferred

@@ -5,11 +5,11 @@ import json
 import keras
 import numpy as np
 import pytest
-from helpers import array, run_python
-from hub_helpers import make_card, make_model
-from test_models import images, small
 
 import zoo
+from tests.models.test_models import images, small
+from tests.support.checkpoints import make_card, make_model
+from tests.support.helpers import array, run_python
 from zoo.errors import ZooError
 from zoo.formats.export import export_preset, save_keras_files
 from zoo.formats.keras_form import plain_model

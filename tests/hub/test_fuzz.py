@@ -15,10 +15,10 @@ import keras
 import numpy as np
 import pytest
 import safetensors
-from hub_helpers import make_card, write_weights
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.checkpoints import make_card, write_weights
 from zoo.checkpoint import FileEntry, load_checkpoint, parse_card, to_json
 from zoo.checkpoint.safetensors import parse_tensors
 from zoo.errors import CheckpointError

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hub_helpers import edit_card, make_checkpoint, predict
 
 import zoo
+from tests.support.checkpoints import edit_card, make_checkpoint, predict
 from zoo import registry
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
 from zoo.hub import index, pins

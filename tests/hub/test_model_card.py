@@ -4,8 +4,8 @@ import dataclasses
 import re
 
 import pytest
-from hub_helpers import make_card
 
+from tests.support.checkpoints import make_card
 from zoo.checkpoint import FileEntry, Metric, Origin, Training
 from zoo.checkpoint.readme import readme
 

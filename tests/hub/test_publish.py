@@ -5,14 +5,14 @@ import json
 
 import numpy as np
 import pytest
-from children import call, cli, load, with_pins
-from helpers import run_python
-from hub_helpers import images, make_card, make_checkpoint, make_model, predict
-from loopback import OWNER, READER
-from loopback.faults import Fault
-from loopback.routes import HubRoutes
-from publishing import fine_tune, publish
 
+from tests.support.checkpoints import images, make_card, make_checkpoint, make_model, predict
+from tests.support.children import call, cli, load, with_pins
+from tests.support.helpers import run_python
+from tests.support.loopback import OWNER, READER
+from tests.support.loopback.faults import Fault
+from tests.support.loopback.routes import HubRoutes
+from tests.support.publishing import fine_tune, publish
 from zoo.checkpoint import parse_card, save_checkpoint
 from zoo.errors import HubError, ZooError
 from zoo.hub.publish import Published, write_pin

@@ -8,10 +8,10 @@ import os
 import keras
 import numpy as np
 import pytest
-from helpers import array
-from hub_helpers import edit_card, edit_weights, make_checkpoint, write_weights
 from safetensors.numpy import load, save
 
+from tests.support.checkpoints import edit_card, edit_weights, make_checkpoint, write_weights
+from tests.support.helpers import array
 from zoo.checkpoint import folder as checkpoint
 from zoo.checkpoint import load_checkpoint, read_card
 from zoo.errors import CheckpointError
@@ -156,7 +156,7 @@ class TestBytes:
         refused(folder, "not a safetensors file")
 
     def test_weights_of_another_version(self, folder, tmp_path):
-        from hub_helpers import make_card, make_model
+        from tests.support.checkpoints import make_card, make_model
 
         other = make_model(make_card(), seed=2)
         checkpoint.save_checkpoint(other, tmp_path / "other", make_card())

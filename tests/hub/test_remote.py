@@ -7,11 +7,11 @@ import shutil
 
 import numpy as np
 import pytest
-from children import call, card_name, fetch, imported, listed, load, with_pins
-from hub_helpers import edit_card, predict
-from loopback import OWNER, READER
-from loopback.faults import Fault
 
+from tests.support.checkpoints import edit_card, predict
+from tests.support.children import call, card_name, fetch, imported, listed, load, with_pins
+from tests.support.loopback import OWNER, READER
+from tests.support.loopback.faults import Fault
 from zoo.errors import CheckpointError, HubError, ZooError
 from zoo.hub import index, remote
 

@@ -4,10 +4,10 @@ import random
 
 import numpy as np
 import pytest
-from children import Child, call, fetch, load, on_small_disk
-from hub_helpers import MLP, edit_card, make_checkpoint, predict
-from loopback.faults import Fault
 
+from tests.support.checkpoints import MLP, edit_card, make_checkpoint, predict
+from tests.support.children import Child, call, fetch, load, on_small_disk
+from tests.support.loopback.faults import Fault
 from zoo.errors import CheckpointError, HubError
 from zoo.hub import remote
 

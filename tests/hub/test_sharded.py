@@ -8,9 +8,9 @@ import tracemalloc
 import numpy as np
 import pytest
 import safetensors.numpy
-from hub_helpers import edit_card, make_card, make_checkpoint, make_model, predict
 from safetensors import safe_open
 
+from tests.support.checkpoints import edit_card, make_card, make_checkpoint, make_model, predict
 from zoo.checkpoint import load_checkpoint, read_card, save_checkpoint
 from zoo.checkpoint.files import write_files
 from zoo.checkpoint.tensors import encode, read_weights, split

@@ -4,9 +4,9 @@ longer true."""
 import keras
 import numpy as np
 import pytest
-from hub_helpers import make_card, make_model, predict
 
 import zoo
+from tests.support.checkpoints import make_card, make_model, predict
 from zoo.checkpoint import Metric, Origin, Training, load_checkpoint, read_card
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
 from zoo.formats import keras_form

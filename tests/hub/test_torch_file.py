@@ -9,10 +9,10 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from helpers import run_python
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.helpers import run_python
 from zoo.errors import CheckpointError
 from zoo.formats.torch_file import read_torch_file
 

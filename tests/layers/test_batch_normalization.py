@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, gradient
 
+from tests.support.helpers import array, gradient
 from zoo.layers import BatchNormalization, fused_batch_norm
 
 SHAPES = [(8, 5, 4, 6), (32, 6), (8, 7, 6), (4, 3, 2, 2, 6), (1, 1, 1, 6), (1, 6)]

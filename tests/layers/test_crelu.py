@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
+from tests.support.helpers import array
 from zoo.layers import CReLU
 
 

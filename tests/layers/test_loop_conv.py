@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, weight_gradients
 from keras import ops
 
+from tests.support.helpers import array, weight_gradients
 from zoo.layers import SymmetricConv2D, loop_conv
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch has no loop")

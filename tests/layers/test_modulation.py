@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, run_python, weight_gradients
 
+from tests.support.helpers import array, run_python, weight_gradients
 from zoo.errors import ZooError
 from zoo.layers import Modulation, ModulationSource
 

@@ -3,9 +3,9 @@ import math
 import keras
 import numpy as np
 import pytest
-from helpers import array, weight_gradients
 from keras import ops
 
+from tests.support.helpers import array, weight_gradients
 from zoo.layers import ResidualStage, repeat
 
 pytestmark = pytest.mark.skipif(

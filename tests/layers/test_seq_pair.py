@@ -5,9 +5,9 @@ import re
 import keras
 import numpy as np
 import pytest
-from helpers import array, gradient, run_python, weight_gradients
 from keras import ops
 
+from tests.support.helpers import array, gradient, run_python, weight_gradients
 from zoo.errors import ZooError
 from zoo.initializers import SeqContract
 from zoo.layers import SeqConvPair2D, SeqDensePair

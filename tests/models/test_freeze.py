@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
 import zoo
+from tests.support.helpers import array
 from zoo.errors import ZooError
 from zoo.models.freeze import freeze
 

@@ -4,11 +4,11 @@ import functools
 import json
 import math
 
-import golden
 import numpy as np
 import pytest
-from helpers import array
 
+from tests.models import golden
+from tests.support.helpers import array
 from training import models_page
 from zoo.initializers import Orthonormal
 from zoo.initializers.orthonormal import output_groups

@@ -4,9 +4,9 @@ import re
 import keras
 import numpy as np
 import pytest
-from helpers import array, weight_gradients
 from keras import ops
 
+from tests.support.helpers import array, weight_gradients
 from zoo.models.mlp import VARIANTS, mlp
 
 FAMILY = {v.name: v for v in VARIANTS}

@@ -5,9 +5,9 @@ import math
 import keras
 import numpy as np
 import pytest
-from helpers import array, run_python
 
 import zoo
+from tests.support.helpers import array, run_python
 from zoo import registry
 from zoo.errors import ZooError
 from zoo.layers import LayerFactory

@@ -1,9 +1,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
 import zoo
+from tests.support.helpers import array
 from zoo.callbacks import ModulationCallback
 from zoo.signals.profile import error_moments
 from zoo.signals.theory.depth import growth_per_layer

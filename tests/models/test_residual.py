@@ -1,13 +1,13 @@
 import json
 import math
 
-import golden
 import keras
 import numpy as np
 import pytest
-from helpers import array
 
 import zoo
+from tests.models import golden
+from tests.support.helpers import array
 from zoo.errors import ZooError
 from zoo.layers import ResidualBlock, ResidualStage
 from zoo.models.deferred import build_without_values

@@ -4,9 +4,9 @@ import re
 import keras
 import numpy as np
 import pytest
-from helpers import array, weight_gradients
 from keras import ops
 
+from tests.support.helpers import array, weight_gradients
 from zoo.layers import SeqConvPair2D
 from zoo.models.plainnet import plainnet
 from zoo.models.seqnet import VARIANTS, seqnet

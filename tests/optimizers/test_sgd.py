@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, run_python
 
+from tests.support.helpers import array, run_python
 from zoo.errors import ZooError
 from zoo.optimizers import SGD
 

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 from keras import layers
 
+from tests.support.helpers import array
 from zoo.errors import ZooError
 from zoo.signals import Probe, Tap, gradient_norm, identity, mean_square
 

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 from keras import layers, ops
 
+from tests.support.helpers import array
 from zoo.errors import ZooError
 from zoo.layers import ResidualStage
 from zoo.layers.repeat import LOOP_FROM

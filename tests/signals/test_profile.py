@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array, weight_gradients
 from keras import layers, ops
 
+from tests.support.helpers import array, weight_gradients
 from zoo.errors import ZooError
 from zoo.models.plainnet import plainnet
 from zoo.signals.profile import error_moments, gradient_norms

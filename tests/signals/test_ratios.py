@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from helpers import array
 from keras import layers, ops
 
 import zoo
+from tests.support.helpers import array
 from zoo.errors import ZooError
 from zoo.signals.nonlinearities import activation_ratios
 from zoo.signals.ratios import block_ratios, measured_ratios

@@ -5,10 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-import toy
-from helpers import array
 
 import zoo
+from tests.support import toy
+from tests.support.helpers import array
 from training.augment import COLOR_DEVIATIONS, COLOR_DIRECTIONS, Prepare
 
 GREY = dataclasses.replace(toy.RECIPE.preprocess, size=(6, 5))

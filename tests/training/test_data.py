@@ -15,8 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_sets import WRITERS, content, mosaic, png, put_row, random_images, write_usps
 
+from tests.support.fake_sets import (
+    WRITERS,
+    content,
+    mosaic,
+    png,
+    put_row,
+    random_images,
+    write_usps,
+)
 from training.data import DATASETS, cifar10, coil20, files, names, read, usps
 
 pytestmark = pytest.mark.once

@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from coco_folder import POLYGON, RUNS, annotation, write_coco
-from fake_sets import write_tfds
 from PIL import Image
 
+from tests.support.coco_folder import POLYGON, RUNS, annotation, write_coco
+from tests.support.fake_sets import write_tfds
 from training.data.coco import UNUSED, read_detections
 
 pytestmark = pytest.mark.once

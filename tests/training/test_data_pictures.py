@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from fake_sets import put_row, write_tfds
 from PIL import Image
 
 import zoo
+from tests.support.fake_sets import put_row, write_tfds
 from training.data import Content, Pictures, prepared, read
 from training.data.pictures import window
 

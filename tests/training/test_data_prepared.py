@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_sets import (
+
+from tests.support.fake_sets import (
     WRITERS,
     content,
     put_row,
@@ -19,7 +20,6 @@ from fake_sets import (
     write_tfds_parts,
     write_usps,
 )
-
 from training.data import DATASETS, Content, prepared, read
 from training.data.prepare import main, prepare
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import photos
 import pytest
-from helpers import array
 
 import zoo
+from tests.support import photos
+from tests.support.helpers import array
 from training import recipe as recipes
 from training.data.pipeline import Share
 from training.detection import evaluate, validation

@@ -5,11 +5,10 @@ import json
 import keras
 import numpy as np
 import pytest
-import small_checkpoint
-import toy
 from PIL import Image
 
 import zoo
+from tests.support import small_checkpoint, toy
 from training import evaluate
 from training.confusion import draw_confusion, draw_reliability, most_confused
 from training.data import Images

@@ -11,9 +11,9 @@ import json
 import keras
 import numpy as np
 import pytest
-from helpers import array
-from test_pipeline import items
 
+from tests.support.helpers import array
+from tests.training.test_pipeline import items
 from training import recipe as recipes
 from training.data import Images
 from training.data.pipeline import Batches

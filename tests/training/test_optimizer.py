@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-import toy
-from helpers import array
 
+from tests.support import toy
+from tests.support.helpers import array
 from training import recipe as recipes
 from training.optimizer import OPTIMIZERS, optimizer, rate
 from zoo.errors import ZooError

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import toy
 
+from tests.support import toy
 from training.data import Images
 from training.data.pipeline import Batches, Share, evaluation, feed
 

@@ -8,10 +8,9 @@ import shutil
 
 import numpy as np
 import pytest
-import small_checkpoint
-import toy
 
 import zoo
+from tests.support import small_checkpoint, toy
 from training import recipe as recipes
 from training.recipes.maxnorm_table2_usps import ROWS
 from training.results import checkpoints, coco_overfit, plainnet_figure2

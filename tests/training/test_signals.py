@@ -10,11 +10,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import toy
-from helpers import array
-from test_strategies import changed, pair
-from test_train import finish, output_of, start
 
+from tests.support import toy
+from tests.support.helpers import array
+from tests.training.test_strategies import changed, pair
+from tests.training.test_train import finish, output_of, start
 from training import train
 from training.signals import monitor
 from training.strategies import Engine

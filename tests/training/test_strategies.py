@@ -9,10 +9,10 @@ import socket
 import keras
 import numpy as np
 import pytest
-import toy
 from safetensors.numpy import load_file
-from test_train import finish, output_of, signal_at, start
 
+from tests.support import toy
+from tests.training.test_train import finish, output_of, signal_at, start
 from training import strategies
 from training.state import states
 from training.strategies import Engine, Options

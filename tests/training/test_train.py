@@ -11,11 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import toy
-from helpers import array
 from safetensors.numpy import load_file
 
 import zoo
+from tests.support import toy
+from tests.support.helpers import array
 from training import evaluate, publish_checkpoint, train
 from training.data import Images, Pictures
 from training.data.holdout import hold_out
@@ -39,7 +39,7 @@ def toy_data(monkeypatch):
 def start(run: Path, *arguments: str, call: str = "", name: str = "toy") -> subprocess.Popen:
     """The training program on a toy set in a fresh process; `call` is one of `toy`."""
     return subprocess.Popen(
-        [sys.executable, "-u", ROOT / "tests/training/toy.py", name, *arguments, "--run", str(run)],
+        [sys.executable, "-um", "tests.support.toy", name, *arguments, "--run", str(run)],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": keras.backend.backend()}
         | ({"ZOO_TEST": call} if call else {}),
@@ -126,13 +126,12 @@ def test_killed_in_an_epoch_and_started_again(uninterrupted, tmp_path):
 
 @once
 def test_killed_twenty_times_at_random_moments(tmp_path):
-    from kills import EPOCHS
+    from tests.support.kills import EPOCHS
 
-    script = ROOT / "tests/training/kills.py"
     result = subprocess.run(
-        [sys.executable, script, tmp_path / "killed", "20"],
+        [sys.executable, "-m", "tests.support.kills", tmp_path / "killed", "20"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": keras.backend.backend()},
+        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
         capture_output=True,
         text=True,
         timeout=600,

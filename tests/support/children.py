@@ -90,9 +90,8 @@ def fetch(repo: str, revision: str = "main", sha256: str | None = None) -> dict[
 
 def load(name: str) -> Any:
     """Predictions of `zoo.load(name)`."""
-    from hub_helpers import predict
-
     import zoo
+    from tests.support.checkpoints import predict
 
     return predict(zoo.load(name))
 

@@ -21,9 +21,9 @@ def publish(*calls: tuple[Any, str, dict[str, Any]]) -> list[Any]:
 def fine_tune(name: str, to: str, options: dict[str, Any]) -> Any:
     """Publishes a loaded model with a new head after one step of training; its predictions."""
     import numpy as np
-    from hub_helpers import images, predict
 
     import zoo
+    from tests.support.checkpoints import images, predict
 
     model = zoo.load(name, num_classes=2)
     model.compile("sgd", "sparse_categorical_crossentropy")

@@ -1,6 +1,7 @@
-"""One toy training, killed (SIGKILL) again and again at random moments: `kills.py RUN TIMES`.
+"""One toy training, killed (SIGKILL) again and again at random moments.
 
-Every attempt is a fork of a process that has imported everything and started nothing.
+`python -m tests.support.kills RUN TIMES`. Every attempt is a fork of a process that has
+imported everything and started nothing.
 """
 
 import os
@@ -8,10 +9,9 @@ import random
 import signal
 import sys
 
-import toy
-
 import training.loop
 import training.train
+from tests.support import toy
 
 EPOCHS = 30
 

@@ -1,23 +1,21 @@
 """Small image sets and recipes for tests of the training program, also in fresh processes:
 
-python tests/training/toy.py toy|proof [key=value …] [options of training.train]
+python -m tests.support.toy toy|proof [key=value …] [options of training.train]
 """
 
 import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 if os.environ.get("ZOO_TEST") == "without tensorflow":
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from training.data import Images  # noqa: E402
-from training.recipe import Recipe  # noqa: E402
-from zoo.preprocessing import Preprocess  # noqa: E402
+from training.data import Images
+from training.recipe import Recipe
+from zoo.preprocessing import Preprocess
 
 
 def images(split: str = "train") -> Images:

@@ -41,7 +41,7 @@ def run_python(code: str, *arguments: str, **environment: str) -> subprocess.Com
     """Runs code in a fresh process at the repository root, on the same backend."""
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "KERAS_BACKEND": keras.backend.backend(), **environment},
         capture_output=True,
         text=True,
