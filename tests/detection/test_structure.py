@@ -7,7 +7,6 @@ import pytest
 from tests.support.helpers import array
 from tests.support.small_detector import LOSSES, OBJECTS, SIZE, backbone, example, make
 from zoo.detection import MaskRCNN
-from zoo.detection.cost import multiply_adds_of_parts
 from zoo.errors import ZooError
 from zoo.models.cost import multiply_adds
 
@@ -62,7 +61,8 @@ def test_config():
 
 
 def test_cost():
-    parts = multiply_adds_of_parts(make())
+    model = make()
+    parts = model.multiply_adds_of_parts()
     places = [16**2, 8**2, 4**2, 2**2, 1]
     assert parts == {
         "backbone": 9 * 3 * 6 * places[0] + 9 * 6 * 6 * sum(places[1:4]),
@@ -71,7 +71,10 @@ def test_cost():
         "box_head": 16 * (49 * 8 * 16 + 16 * 16 + 16 * (4 + 12)),
         "mask_head": 6 * (14**2 * (4 * 9 * 8 * 8 + 4 * 8 * 8) + 28**2 * 8 * 3),
     }
-    assert multiply_adds(make()) == sum(parts.values())
+    assert multiply_adds(model) == sum(parts.values())
+    learning = model.multiply_adds_of_parts(training=True)
+    assert learning["box_head"] == parts["box_head"]  # of 16 regions, too
+    assert learning["mask_head"] == 4 * parts["mask_head"] // 6  # a quarter of them
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo.detection.anchors import make_anchors
+from zoo.detection.cost import multiply_adds_of_parts
 from zoo.detection.fpn import STRIDES, feature_pyramid, levels_of
 from zoo.detection.head_factory import HeadFactory
 from zoo.detection.heads import (
@@ -241,7 +242,7 @@ class MaskRCNN(keras.Model):
         rois = sample_rois(boxes, valid, targets, samples, POSITIVE, self.seed_generator)
         losses = box_losses(*self._score_boxes(maps, rois.boxes, training=True), rois)
         if self.mask_head is not None:
-            first = Rois(*(x[:, : int(samples * POSITIVE)] for x in rois))
+            first = Rois(*(x[:, : self.mask_samples] for x in rois))
             wanted = crop_masks(
                 targets["masks"], first.matched, first.boxes, first.gt_boxes, MASK_SIZE
             )
@@ -283,6 +284,15 @@ class MaskRCNN(keras.Model):
     def input_shape(self):
         """(None, H, W, C) of the images."""
         return self.backbone.input_shape
+
+    @property
+    def mask_samples(self) -> int:
+        """Regions of an image that the mask head learns from."""
+        return int(self.options["roi_samples"] * POSITIVE)
+
+    def multiply_adds_of_parts(self, training: bool = False) -> dict[str, int]:
+        """What one image costs, see `zoo.detection.cost.multiply_adds_of_parts`."""
+        return multiply_adds_of_parts(self, training)
 
     def get_config(self):
         return {

@@ -17,11 +17,8 @@ def multiply_adds(model: keras.Model) -> int:
     Raises:
         ValueError: the input size is open.
     """
-    from zoo.detection.cost import multiply_adds_of_parts  # which imports this file
-    from zoo.detection.mask_rcnn import MaskRCNN
-
-    if isinstance(model, MaskRCNN):
-        return sum(multiply_adds_of_parts(model).values())
+    if hasattr(model, "multiply_adds_of_parts"):  # whose parts run several times, as detectors'
+        return sum(model.multiply_adds_of_parts().values())
     return sum(_multiply_adds(layer) for layer in model._flatten_layers())
 
 
