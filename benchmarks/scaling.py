@@ -28,8 +28,8 @@ def worker(folder: str, cores: str, options: str) -> None:
 
     import training.data
     from training.data import Images
+    from training.engines import Options
     from training.recipes.maxnorm_plainnet50_cifar10 import RECIPE
-    from training.strategies import Options
     from training.train import train
 
     rng = np.random.default_rng(0)

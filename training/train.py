@@ -16,11 +16,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from training import machine, strategies
+from training import engines, machine
 from training import recipe as recipes
 from training.detection.recipe import DetectionRecipe
+from training.engines import Engine, Options
 from training.recipe import Recipe
-from training.strategies import Engine, Options
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             run,
             arguments.data_dir,
             name=arguments.recipe,
-            options=strategies.options(arguments),
+            options=engines.options(arguments),
             minutes=arguments.checkpoint_minutes,
             tensorboard=arguments.tensorboard,
         )
@@ -64,8 +64,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training.train: stopped {error}; the same command goes on.", file=sys.stderr)
         return 128 + 15
     except Exception as error:
-        sign = strategies.sign_of_a_lost_process(error)
-        if not (sign and strategies.several(arguments)):
+        sign = engines.sign_of_a_lost_process(error)
+        if not (sign and engines.several(engines.options(arguments))):
             raise
         print(
             f"training.train: another process of this training has gone ({sign[:300]}). "
@@ -93,7 +93,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="between states within an epoch (default: %(default)s); each epoch ends with one",
     )
     parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard events, too")
-    strategies.add_arguments(parser)
+    engines.add_arguments(parser)
     arguments = parser.parse_intermixed_args(argv)
     if not arguments.list and not arguments.recipe:
         parser.error("name a recipe, or --list")
@@ -121,8 +121,8 @@ def train(
         from training import log
 
         log.events_writer()  # its absence is told now
-    engine = strategies.start(options)
-    strategies.check(engine, recipe)
+    engine = engines.start(options)
+    engines.check(engine, recipe)
     import keras
 
     import zoo
@@ -219,7 +219,7 @@ def train(
     )
     if average:
         average.apply()
-    strategies.end(engine)
+    engine.end()
     if not engine.chief:
         return {}
     return finish.finish(recipe, run, trainer, train_set, test_set, history)

@@ -4,9 +4,9 @@ import keras
 
 import zoo
 from training.augment import Prepare
+from training.engines import Engine
 from training.optimizer import optimizer
 from training.recipe import Recipe
-from training.strategies import Engine
 from zoo.errors import ZooError
 
 
@@ -123,6 +123,6 @@ def synchronize(network: keras.Model, engine: Engine) -> None:
 def _model(engine: Engine) -> type[keras.Model]:
     if engine.name != "multiworker":
         return keras.Model
-    from training.strategies_tensorflow import MultiWorkerModel
+    from training.engines.multiworker import MultiWorkerModel
 
     return MultiWorkerModel

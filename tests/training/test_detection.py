@@ -23,8 +23,8 @@ from training.detection.data import Batches, learned_from, read
 from training.detection.measure import few, predictions
 from training.detection.recipe import DetectionRecipe
 from training.detection.train import rate, train
+from training.engines import Engine, sign_of_a_lost_process
 from training.loop import Guard, Stopped
-from training.strategies import Engine, sign_of_a_lost_process
 from zoo.checkpoint import Origin
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET

@@ -18,8 +18,8 @@ from training import recipe as recipes
 from training.data import Images
 from training.data.pipeline import Batches
 from training.data.statistics import per_pixel
+from training.engines import Engine
 from training.recipe import Recipe
-from training.strategies import Engine
 from training.trainer import build, prepare_layer
 from zoo import registry
 

@@ -16,8 +16,8 @@ from tests.support.helpers import array
 from tests.training.test_strategies import changed, pair
 from tests.training.test_train import finish, output_of, start
 from training import train
+from training.engines import Engine
 from training.signals import monitor
-from training.strategies import Engine
 from training.trainer import prepare_layer
 from zoo.errors import ZooError
 

@@ -13,9 +13,9 @@ from safetensors.numpy import load_file
 
 from tests.support import toy
 from tests.training.test_train import finish, output_of, signal_at, start
-from training import strategies
+from training import engines
+from training.engines import Engine, Options
 from training.state import states
-from training.strategies import Engine, Options
 
 BACKEND = keras.backend.backend()
 jax_only = pytest.mark.skipif(BACKEND != "jax", reason="an engine of JAX")
@@ -143,23 +143,23 @@ def changed(**settings):
 )
 def test_what_tensorflow_engines_refuse(name, settings, reason):
     engine = Engine(name, parts=2, mine=(0, 1), devices=2)
-    strategies.check(engine, changed())
+    engines.check(engine, changed())
     with pytest.raises(ValueError, match=reason):
-        strategies.check(engine, changed(**settings))
+        engines.check(engine, changed(**settings))
 
 
 def test_what_jax_can_do():
     engine = Engine("jax", parts=1, devices=4)
-    strategies.check(engine, changed(accumulate=2, clip_norm=1.0))
+    engines.check(engine, changed(accumulate=2, clip_norm=1.0))
     with pytest.raises(ValueError, match="multiple of the 4 devices"):
-        strategies.check(engine, changed(accumulate=8))
+        engines.check(engine, changed(accumulate=8))
     with pytest.raises(ValueError, match="multiple of accumulate=3"):
-        strategies.check(Engine(), changed(accumulate=3))
+        engines.check(Engine(), changed(accumulate=3))
 
 
 def test_tpus_compute_in_bfloat16():
     with pytest.raises(ValueError, match="mixed_bfloat16"):
-        strategies.check(Engine("tpu"), changed(dtype="mixed_float16"))
+        engines.check(Engine("tpu"), changed(dtype="mixed_float16"))
 
 
 @pytest.mark.parametrize("name", ["mirrored", "multiworker", "tpu", "jax"])
@@ -167,20 +167,20 @@ def test_an_engine_of_another_backend_is_refused(name):
     if ("jax" if name == "jax" else "tensorflow") == BACKEND:
         pytest.skip("its own backend")
     with pytest.raises(ValueError, match="runs on KERAS_BACKEND="):
-        strategies.start(Options(name))
+        engines.start(Options(name))
 
 
 def test_bad_places(monkeypatch):
     with pytest.raises(ValueError, match="strategy must be one of"):
-        strategies.start(Options("horovod"))
+        engines.start(Options("horovod"))
     with pytest.raises(ValueError, match="belong to --strategy jax"):
-        strategies.start(Options("none", processes=2))
+        engines.start(Options("none", processes=2))
     if BACKEND == "tensorflow":
         monkeypatch.delenv("TF_CONFIG", raising=False)
         with pytest.raises(ValueError, match="needs TF_CONFIG"):
-            strategies.start(Options("multiworker"))
+            engines.start(Options("multiworker"))
         with pytest.raises(ValueError, match="no TPU answers as 'nowhere'"):
-            strategies.start(Options("tpu", tpu="nowhere"))
+            engines.start(Options("tpu", tpu="nowhere"))
     if BACKEND == "jax":
         with pytest.raises(ValueError, match="needs --processes and --process"):
-            strategies.start(Options("jax", coordinator="127.0.0.1:1"))
+            engines.start(Options("jax", coordinator="127.0.0.1:1"))

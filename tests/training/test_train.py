@@ -20,9 +20,9 @@ from training import evaluate, publish_checkpoint, train
 from training.data import Images, Pictures
 from training.data.holdout import hold_out
 from training.diverged import report
+from training.engines import Engine
 from training.results.runs import read_run
 from training.state import Position, restore_state, save_state, states
-from training.strategies import Engine
 from training.trainer import build
 from zoo.checkpoint import Origin
 from zoo.errors import ZooError

@@ -70,4 +70,4 @@ class DetectionRecipe:
     model_args: Mapping[str, Any] = field(default_factory=dict)
     published: str = ""
 
-    accumulate = 1  # for `training.strategies.check`
+    accumulate = 1  # for `training.engines.check`

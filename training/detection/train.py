@@ -5,14 +5,14 @@ from pathlib import Path
 import keras
 
 import zoo
-from training import machine, strategies
+from training import engines, machine
 from training.detection.data import Batches, learned_from, read
 from training.detection.finish import finish
 from training.detection.network import network
 from training.detection.recipe import DetectionRecipe
 from training.detection.validation import Validation
+from training.engines import Engine, Options
 from training.optimizer import falling
-from training.strategies import Engine, Options
 from training.trainer import synchronize
 from zoo.errors import ZooError
 
@@ -41,7 +41,7 @@ def build(recipe: DetectionRecipe, labels: tuple[str, ...], engine: Engine) -> k
             model = network(recipe, labels)
             synchronize(model, engine)
             if engine.name == "multiworker":
-                from training.strategies_tensorflow import MultiWorkerModel
+                from training.engines.multiworker import MultiWorkerModel
 
                 # The zoo makes detectors of its own class; what differs is the steps of `fit`.
                 model.__class__ = type("MaskRCNN", (MultiWorkerModel, type(model)), {})
@@ -93,8 +93,8 @@ def train(
         from training import log
 
         log.events_writer()
-    engine = strategies.start(options)
-    strategies.check(engine, recipe)
+    engine = engines.start(options)
+    engines.check(engine, recipe)
     from training import loop, state
     from training.data.pipeline import Share
     from training.train import describe
@@ -139,7 +139,7 @@ def train(
         minutes=minutes,
         tensorboard=tensorboard,
     )
-    strategies.end(engine)
+    engine.end()
     if not engine.chief:
         return {}
     return finish(recipe, run, model, measured, history, len(photos))

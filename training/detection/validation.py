@@ -11,7 +11,7 @@ import keras
 from training.detection.measure import few, predictions
 from training.detection.network import copy_of
 from training.detection.recipe import DetectionRecipe
-from training.strategies import Engine
+from training.engines import Engine
 from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
 from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
 from zoo.files import write_atomically
@@ -95,7 +95,7 @@ class Validation:
     def _wait(self, over: Callable[[], bool], limit: float, process: int) -> None:
         while not over():
             if time.monotonic() > limit:
-                # A word that `training.strategies.sign_of_a_lost_process` knows.
+                # A word that `training.engines.sign_of_a_lost_process` knows.
                 raise RuntimeError(f"process {process} is unavailable for a validation")
             time.sleep(0.1)
 

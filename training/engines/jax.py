@@ -6,7 +6,8 @@ import jax
 import keras
 import numpy as np
 
-from training.strategies import Engine, Options
+from training.engines.engine import Engine, Options
+from training.machine import accelerator
 from zoo.errors import ZooError
 
 
@@ -38,10 +39,11 @@ def start(options: Options) -> Engine:
         process=jax.process_index(),
         processes=jax.process_count(),
         agree=_agree,
+        end=_end,
     )
 
 
-def end() -> None:
+def _end() -> None:
     """Back to single devices. The processes wait for each other, or the first one's evaluation
     would look like silence to the others."""
     keras.distribution.set_distribution(None)
@@ -71,8 +73,6 @@ def _accelerators() -> bool:
     platforms = os.environ.get("JAX_PLATFORMS", "")
     if platforms == "cpu":
         return False
-    from training.machine import accelerator
-
     return accelerator() is not None
 
 

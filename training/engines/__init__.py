@@ -1,77 +1,29 @@
-"""Engines that spread a training over devices and hosts: TensorFlow's strategies and JAX's.
+"""Engines spread a training over devices and hosts: TensorFlow's strategies and JAX's.
 
 `start(options)` must come before anything else touches the backend's devices. See
 `docs/training.md` for what to start where.
 """
 
 import argparse
-import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import importlib
 from typing import Any
 
-from training.recipe import Recipe
+from training.engines.engine import TIMEOUT, Engine, Options
 from zoo.errors import ZooError
 
-NAMES = ("none", "mirrored", "multiworker", "tpu", "jax")
-TIMEOUT = 60  # seconds without a sign of life after which another process counts as gone
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says about devices.
-
-    Attributes:
-        strategy: one of `NAMES`.
-        devices: how many devices of this host to use, None for all; on a CPU, which is one device,
-            as many are made of it (for tests).
-        coordinator: "host:port" of process 0 for JAX on several hosts, or "auto" where a cluster
-            tells by itself (Slurm, Cloud TPU); None for a single process.
-        processes, process: how many there are, and which this is, with a given coordinator.
-        tpu: name or address of the TPU for "tpu".
-        timeout: see `TIMEOUT`.
-    """
-
-    strategy: str = "none"
-    devices: int | None = None
-    coordinator: str | None = None
-    processes: int | None = None
-    process: int | None = None
-    tpu: str = ""
-    timeout: int = TIMEOUT
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A started engine.
-
-    Attributes:
-        name: one of `NAMES`.
-        parts: into how many parts every batch is cut, see `training.data.pipeline.Share`.
-        mine: the parts of this process.
-        devices: how many devices compute, in all processes.
-        process, processes: this process and their number; process 0 writes the run folder.
-        scope: context in which the model is built and compiled.
-        distribute: makes of a tf.data.Dataset of this process's parts what `fit` takes.
-        agree: checks that a number is the same in all processes.
-    """
-
-    name: str = "none"
-    parts: int = 1
-    mine: tuple[int, ...] = (0,)
-    devices: int = 1
-    process: int = 0
-    processes: int = 1
-    scope: Callable[[], Any] = contextlib.nullcontext
-    distribute: Callable[[Any], Any] = lambda batches: batches
-    agree: Callable[[int], bool] = lambda number: True
-
-    @property
-    def chief(self) -> bool:
-        return self.process == 0
+# engine -> the backend that it runs on, "" for any
+BACKENDS = {
+    "none": "",
+    "mirrored": "tensorflow",
+    "multiworker": "tensorflow",
+    "tpu": "tensorflow",
+    "jax": "jax",
+}
+NAMES = tuple(BACKENDS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command line."""
     group = parser.add_argument_group("devices and hosts (docs/training.md)")
     group.add_argument("--strategy", choices=NAMES, default="none", help="default: one device")
     group.add_argument("--devices", type=int, help="devices of this host (default: all)")
@@ -88,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options(arguments: argparse.Namespace) -> Options:
+    """The options that were given."""
     names = Options.__dataclass_fields__
     return Options(**{name: getattr(arguments, name) for name in names})
 
@@ -96,32 +49,25 @@ def start(options: Options) -> Engine:
     """Starts the engine.
 
     Raises:
-        ValueError: it does not run on this backend, or not with these options.
+        ZooError: it does not run on this backend, or not with these options.
     """
     import keras
 
-    backend = keras.backend.backend()
-    wanted = {"mirrored": "tensorflow", "multiworker": "tensorflow", "tpu": "tensorflow"}
-    wanted = {**wanted, "jax": "jax"}.get(options.strategy, backend)
     if options.strategy not in NAMES:
         raise ZooError(f"strategy must be one of {NAMES}. Received: {options.strategy!r}")
-    if wanted != backend:
+    backend, needed = keras.backend.backend(), BACKENDS[options.strategy]
+    if needed and needed != backend:
         raise ZooError(
-            f"--strategy {options.strategy} runs on KERAS_BACKEND={wanted}; this is {backend}."
+            f"--strategy {options.strategy} runs on KERAS_BACKEND={needed}; this is {backend}."
             + (" On PyTorch, Keras trains on one device." if backend == "torch" else "")
         )
     if options.strategy != "jax" and (options.coordinator or options.processes):
         raise ZooError("--coordinator, --processes and --process belong to --strategy jax.")
-    if options.strategy == "none":
-        return Engine()
-    from training import strategies_jax, strategies_tensorflow
-
-    if options.strategy == "jax":
-        return strategies_jax.start(options)
-    return strategies_tensorflow.start(options)
+    # Only the chosen one: each imports the backend that it is for.
+    return importlib.import_module(f"training.engines.{options.strategy}").start(options)
 
 
-# What Keras gets wrong under an engine, and why it is not attempted.
+# What Keras gets wrong under an engine of replicas, and why it is not attempted.
 _REFUSED = {
     "accumulate": (
         lambda recipe: recipe.accumulate > 1,
@@ -134,11 +80,15 @@ _REFUSED = {
 }
 
 
-def check(engine: Engine, recipe: Recipe) -> None:
+def check(engine: Engine, recipe: Any) -> None:
     """Refuses what the engine would compute wrongly.
 
+    Args:
+        engine: to train with.
+        recipe: of any task.
+
     Raises:
-        ValueError: with the reason.
+        ZooError: with the reason.
     """
     if recipe.accumulate < 1 or recipe.batch_size % (recipe.accumulate * engine.parts):
         raise ZooError(
@@ -151,7 +101,7 @@ def check(engine: Engine, recipe: Recipe) -> None:
             f"batch_size={recipe.batch_size} must be a multiple of the {engine.devices} devices"
             f" (times accumulate={recipe.accumulate})."
         )
-    if engine.name in ("mirrored", "multiworker", "tpu"):
+    if engine.replicated:
         for name, (used, reason) in _REFUSED.items():
             if used(recipe):
                 raise ZooError(
@@ -174,14 +124,6 @@ def sign_of_a_lost_process(error: BaseException) -> str:
     return next((line for line in lines if any(sign in line.lower() for sign in signs)), "")
 
 
-def several(arguments: argparse.Namespace) -> bool:
-    """Whether the command line asks for more than one process."""
-    return arguments.strategy == "multiworker" or bool(arguments.coordinator)
-
-
-def end(engine: Engine) -> None:
-    """Parts the processes; what follows is for the first one alone."""
-    if engine.name == "jax":
-        from training import strategies_jax
-
-        strategies_jax.end()
+def several(options: Options) -> bool:
+    """Whether the options are those of more than one process."""
+    return options.strategy == "multiworker" or bool(options.coordinator)
