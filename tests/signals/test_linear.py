@@ -5,6 +5,7 @@ from keras import layers, ops
 
 import zoo
 from zoo.errors import UnknownNameError, ZooError
+from zoo.signals.conditioning import layer_conditioning
 from zoo.signals.linear import LinearSignals, linear_layers, pairs_of
 
 RNG = np.random.default_rng(0)
@@ -43,6 +44,27 @@ def test_an_activation_that_is_a_layer():
     _, dh = LinearSignals(model, loss=product)(X, Y)[dense.name]
     np.testing.assert_allclose(dh, Y * np.where(h > 0, 1, 0.5), rtol=1e-5)
     assert isinstance(dense.activation, layers.LeakyReLU)
+
+
+def test_gradients_of_convolutions_scale_by_examples_or_by_positions():
+    """Second moments of layers of H W positions differ by (H W)^2, condition numbers do not."""
+    model = keras.Sequential([keras.Input((4, 4, 2)), layers.Conv2D(3, 1, name="conv")])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(2, name="dense"))
+    x, y = RNG.standard_normal((6, 4, 4, 2)).astype("float32"), Y
+    default = LinearSignals(model, loss=product)(x, y)
+    program = LinearSignals(model, loss=product, scale="positions")(x, y)
+    np.testing.assert_allclose(program["conv"][1], 16 * default["conv"][1], rtol=1e-6)
+    np.testing.assert_array_equal(program["conv"][0], default["conv"][0])
+    np.testing.assert_array_equal(program["dense"][1], default["dense"][1])
+    spectra = [
+        layer_conditioning(model, [(x, y)], loss=product, scale=scale)["conv"].gradients
+        for scale in ("examples", "positions")
+    ]
+    assert spectra[1].lambda_max == pytest.approx(256 * spectra[0].lambda_max, rel=1e-5)
+    assert spectra[1].kappa(50) == pytest.approx(spectra[0].kappa(50), rel=1e-4)
+    with pytest.raises(ZooError, match=r"'examples' or 'positions'. Received: 'pixels'"):
+        LinearSignals(model, scale="pixels")
 
 
 def test_layers_are_chosen_by_kind():

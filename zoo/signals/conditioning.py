@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 
-from zoo.signals.linear import LinearSignals, pairs_of
+from zoo.signals.linear import LinearSignals, Scale, pairs_of
 from zoo.signals.theory.covariance import Covariance
 from zoo.signals.theory.spectrum import Spectrum
 
@@ -15,8 +16,8 @@ class LayerConditioning:
     """The spectra of one layer h = W x.
 
     Attributes:
-        inputs: of Sigma_x = E[x x^T], (D_in, D_in).
-        gradients: of Sigma_dh = E[dl/dh dl/dh^T], (D_out, D_out).
+        inputs: `Spectrum` of Sigma_x = E[x x^T], (D_in, D_in).
+        gradients: `Spectrum` of Sigma_dh = E[dl/dh dl/dh^T], (D_out, D_out).
     """
 
     inputs: Spectrum
@@ -30,12 +31,13 @@ class LayerConditioning:
 
 def layer_conditioning(
     model: keras.Model | LinearSignals,
-    batches: Iterable,
+    batches: Iterable[Any],
     *,
     layers: Sequence[str | keras.Layer] | None = None,
     loss: str | Callable | None = None,
     training: bool = True,
     largest_only: bool = False,
+    scale: Scale = "examples",
 ) -> dict[str, LayerConditioning]:
     """The spectra of every layer's input and output gradient, in one pass over the batches.
 
@@ -51,39 +53,45 @@ def layer_conditioning(
     batches should be large. The matrices are float64; besides them, the signals of one batch are
     in memory.
 
-    Source: Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-        DNNs", sections 3 and 3.1.
-
     Args:
-        model: built, any Keras model; or its `LinearSignals`, compiled once for many calls, whose
-            layers, loss and training then hold.
-        batches: pairs (inputs, targets) of arrays.
-        layers: names, paths or layers; None for all dense layers and convolutions without groups.
-        loss, training: as for `Probe`.
-        largest_only: the largest eigenvalues alone, much faster for wide layers.
+        model: Built Keras model; or its `LinearSignals`, compiled once for many calls, whose
+            layers, loss, training and scale then hold.
+        batches: Iterable of pairs (inputs, targets) of arrays.
+        layers: Names, paths or layers; None for all dense layers and convolutions without groups.
+        loss: As for `Probe`.
+        training: As for `Probe`.
+        largest_only: Boolean, the largest eigenvalues alone, much faster for wide layers.
+        scale: "examples" or "positions", of the gradients of convolutions; see `LinearSignals`.
 
     Returns:
-        layer -> `LayerConditioning`, in the order of the forward pass. A layer used again in the
+        Layer -> `LayerConditioning`, in the order of the forward pass. A layer used again in the
         graph is another one, "name#2".
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: a layer of another kind; no batches; NaN in a batch or a signal; and what
+        UnknownNameError: The model has no such layer.
+        ZooError: A layer of another kind; no batches; NaN in a batch or a signal; and what
             `Probe` raises.
+
+    References:
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
+        DNNs", sections 3 and 3.1.
 
     Example:
 
-    >>> found = layer_conditioning(model, [(images, labels)])
-    >>> found["hidden3_dense"].fisher.lambda_max, found["hidden3_dense"].inputs.kappa(80)
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="dense")])
+    >>> import numpy as np
+    >>> x = np.array([[2.0, 0.0], [0.0, 1.0]])
+    >>> layer_conditioning(model, [(x, np.zeros((2, 2)))], loss="mse")["dense"].inputs.kappa()
+    4.0
     """
     signals = model
     if not isinstance(signals, LinearSignals):
-        signals = LinearSignals(model, layers=layers, loss=loss, training=training)
+        signals = LinearSignals(model, layers=layers, loss=loss, training=training, scale=scale)
     moments: dict[str, tuple[Covariance, Covariance]] = {}
     for batch in pairs_of(batches):
-        found = signals(*batch)
-        for place in list(found):
-            x, dh = found.pop(place)
+        pairs = signals(*batch)
+        for place in list(pairs):
+            x, dh = pairs.pop(place)
             if place not in moments:
                 moments[place] = Covariance(x.shape[-1]), Covariance(dh.shape[-1])
             moments[place][0].update(x)

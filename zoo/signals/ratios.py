@@ -1,6 +1,7 @@
 """What a block does to the variance of signals and errors, measured."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,7 +15,12 @@ from zoo.signals.theory.ratios import Ratios
 
 
 def measured_ratios(
-    block: keras.Layer | Callable, x, error=None, *, training: bool = True, seed: int = 0
+    block: keras.Layer | Callable[[Any], Any],
+    x: Any,
+    error: Any = None,
+    *,
+    training: bool = True,
+    seed: int = 0,
 ) -> Ratios:
     """How one block scales the variance of a batch and of the errors that come down.
 
@@ -24,27 +30,94 @@ def measured_ratios(
     weights are what they are, and nothing is averaged over them.
 
     Args:
-        block: layer, model or function in `keras.ops`, of one tensor into one. The states of a
+        block: Layer, model or function in `keras.ops`, of one tensor into one. The states of a
             layer or model are not changed; a function must not use layers that have any.
-        x: (N, …) float batch, N >= 2.
-        error: dl/dy, of the shape of the output; None for standard normal numbers.
-        training: whether a layer runs as in training.
-        seed: of the error.
+        x: Float array (N, …), N >= 2.
+        error: Array dl/dy, of the shape of the output; None for standard normal numbers.
+        training: Boolean, whether a layer runs as in training.
+        seed: Integer, of the error.
 
     Returns:
-        The two ratios; not finite where x or the error do not vary.
+        `Ratios`; not finite where x or the error do not vary.
 
     Raises:
-        ZooError: fewer than two examples, values that are not finite floats, an error of another
+        ZooError: Fewer than two examples, values that are not finite floats, an error of another
             shape, a block that gives several tensors.
 
-    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", definition 3.1.
+    References:
+        Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", definition 3.1.
 
     Example:
 
-    >>> measured_ratios(keras.layers.ReLU(), np.random.standard_normal((1000, 64)))
-    Ratios(forward=0.34…, backward=0.50…)
+    >>> x = np.random.default_rng(0).standard_normal((1000, 64))
+    >>> ratios = measured_ratios(keras.layers.ReLU(), x)
+    >>> round(ratios.forward, 2), round(ratios.backward, 2)
+    (0.34, 0.5)
     """
+    x, y, below, above = (np.mean(v) for v in _variances(block, x, error, training, seed))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Ratios(float(y / x), float(below / above))
+
+
+class ChannelRatios(NamedTuple):
+    """Ratios of each entry of an example, of the examples' shape.
+
+    Attributes:
+        forward: Var[y_k] / Var[x_k].
+        backward: Var[dl/dx_k] / Var[dl/dy_k].
+    """
+
+    forward: np.ndarray
+    backward: np.ndarray
+
+
+def channel_ratios(
+    block: keras.Layer | Callable[[Any], Any],
+    x: Any,
+    error: Any = None,
+    *,
+    training: bool = True,
+    seed: int = 0,
+) -> ChannelRatios:
+    """`measured_ratios` of every entry by itself, for blocks that do not mix them.
+
+    A statement about one channel, as the paper's on batch normalization, does not hold for ratios
+    of averages over channels whose variances differ.
+
+    Args:
+        block: As for `measured_ratios`; its output has the shape of its input.
+        x: Float array (N, …), N >= 2.
+        error: Array dl/dy, of the shape of x; None for standard normal numbers.
+        training: Boolean, whether a layer runs as in training.
+        seed: Integer, of the error.
+
+    Returns:
+        `ChannelRatios`.
+
+    Raises:
+        ZooError: As `measured_ratios`; an output of another shape than x.
+
+    References:
+        Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", proposition 3.8.
+
+    Example:
+
+    >>> x = np.random.default_rng(0).standard_normal((8, 3))
+    >>> channel_ratios(lambda x: 2 * x, x).forward.round(3)
+    array([4., 4., 4.])
+    """
+    of_x, of_y, below, above = _variances(block, x, error, training, seed)
+    if of_x.shape != of_y.shape:
+        raise ZooError(
+            "channel_ratios needs a block that keeps the shape. Received: "
+            f"{of_x.shape} becomes {of_y.shape}"
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ChannelRatios(of_y / of_x, below / above)
+
+
+def _variances(block, x, error, training, seed) -> tuple[np.ndarray, ...]:
+    """Over the examples, of x, y, dl/dx and dl/dy."""
     x = _batch("x", x)
     error = None if error is None else _batch("error", error)
     call, weights, states = _pure(block, x, training)
@@ -66,11 +139,7 @@ def measured_ratios(
 
     run = differentiate(forward, lambda *_: [])
     (y,), _, (below,), _ = run([], weights, states, ops.convert_to_tensor(x, "float32"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Ratios(
-            float(_variance(_host(y)) / _variance(x)),
-            float(_variance(_host(below)) / _variance(drawn[0])),
-        )
+    return tuple(np.var(v, axis=0) for v in (x, _host(y), _host(below), drawn[0]))
 
 
 def block_ratios(
@@ -157,7 +226,3 @@ def _host(values) -> np.ndarray:
     if ops.is_tensor(values):
         values = ops.convert_to_numpy(ops.cast(values, "float32"))
     return np.asarray(values, "float64")
-
-
-def _variance(x: np.ndarray) -> float:
-    return np.var(x, axis=0).mean()
