@@ -40,6 +40,13 @@ class Recipe:
         flip, crop, jitter, lighting: augmentation, see `training.augment.Prepare`.
         resized_crop: whether a window of random size and shape is cut from each picture and
             scaled to the model's size, see `training.data.pictures`.
+        sizes: sides of the square training pictures, each for an equal part of the epochs, rounded
+            up for the first ones; () for the model's size throughout. Needs `resized_crop`.
+            Evaluation is at the model's size.
+        label_smoothing: share of the label that is spread evenly over all classes (Szegedy et al.,
+            "Rethinking the Inception Architecture for Computer Vision", section 7).
+        mixup, cutmix: parameters a of the distributions Beta(a, a) of the shares, 0 for none; see
+            `training.data.mixing`.
         per_pixel: whether mean and deviation are those of each pixel over the training set, in
             place of those of `preprocess`.
         dtype: Keras dtype policy of the training step; the checkpoint is float32 or float16.
@@ -83,6 +90,10 @@ class Recipe:
     jitter: float = 0.0
     lighting: float = 0.0
     resized_crop: bool = False
+    sizes: tuple[int, ...] = ()
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
     per_pixel: bool = False
     dtype: str = "float32"
     seed: int = 0
@@ -102,6 +113,28 @@ class Recipe:
     def measured_on(self) -> str:
         """The images that a run is evaluated on, as its logs call them."""
         return "held_out" if self.holdout else "test"
+
+    @property
+    def soft_labels(self) -> bool:
+        """Whether the labels of training are probabilities."""
+        return bool(self.label_smoothing or self.mixup or self.cutmix)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The side of the training pictures by epoch; () for the model's size."""
+        if not self.sizes:
+            return ()
+        part = -(-self.epochs // len(self.sizes))
+        return tuple(side for side in self.sizes for _ in range(part))[: self.epochs]
+
+    def __post_init__(self):
+        """Raises a `ZooError` for settings that no training can have."""
+        if not 0 <= self.label_smoothing < 1:
+            raise ZooError(f"label_smoothing must be in [0, 1). Received: {self.label_smoothing}")
+        if self.sizes and not self.resized_crop:
+            raise ZooError("sizes needs resized_crop=True: other pictures have one size.")
+        if any(type(side) is not int or side < 1 for side in self.sizes):
+            raise ZooError(f"sizes must be positive integers. Received: {self.sizes}")
 
 
 FIXED = ("multipliers", "preprocess", "model_args", "published")

@@ -149,6 +149,10 @@ def train(
         draws,
         recipe.preprocess if recipe.resized_crop else None,
         share,
+        sides=recipe.sides,
+        mixup=recipe.mixup,
+        cutmix=recipe.cutmix,
+        soft=recipe.soft_labels,
     )
     updates = len(train_set.y) // recipe.batch_size
 
@@ -185,7 +189,13 @@ def train(
         if not every or (epoch % every and epoch != recipe.epochs):
             return {}
         batches, steps = evaluation(
-            test_set, recipe.preprocess, draws, share, data.size, recipe.pipeline
+            test_set,
+            recipe.preprocess,
+            draws,
+            share,
+            data.size,
+            recipe.pipeline,
+            soft=recipe.soft_labels,
         )
         with average.swap() if average else contextlib.nullcontext():
             figures = trainer.evaluate(
@@ -232,7 +242,8 @@ def preprocessing(recipe: Recipe, train_set):
     from zoo.errors import ZooError
 
     how = recipe.preprocess
-    if isinstance(train_set.x, np.ndarray) and train_set.x.shape[1:3] != tuple(how.size):
+    fits = recipe.resized_crop or not isinstance(train_set.x, np.ndarray)
+    if not fits and train_set.x.shape[1:3] != tuple(how.size):
         raise ZooError(
             f"The pictures of {recipe.data} have {train_set.x.shape[1:3]} pixels, the model takes "
             f"{tuple(how.size)}."

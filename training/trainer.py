@@ -50,7 +50,7 @@ def _build(
     recipe: Recipe, labels: tuple[str, ...], dtype: str, updates_per_epoch: int, engine: Engine
 ):
     how = recipe.preprocess
-    shape = (*how.size, how.channels)
+    shape = (*((None, None) if recipe.sizes else how.size), how.channels)
     network = zoo.create(
         recipe.model,
         input_shape=shape,
@@ -69,17 +69,32 @@ def _build(
     trainer = _model(engine)(inputs, outputs, name="trainer")
     trainer.compile(
         optimizer=optimizer(recipe, updates_per_epoch),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        # Weighted: the images that fill up the last batch of an evaluation weigh nothing.
-        weighted_metrics=[
-            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-            keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy"),
-        ],
+        **losses(recipe),
         # "auto" would compile with XLA on TensorFlow, long, and for nothing on a CPU.
         jit_compile=keras.backend.backend() == "jax",
     )
     trainer.optimizer.build(trainer.trainable_variables)  # so that a state can be put into it
     return trainer
+
+
+def losses(recipe: Recipe) -> dict:
+    """Loss and metrics of logits, for `compile`; accuracy is that of the greatest probability.
+
+    Weighted: the images that fill up the last batch of an evaluation weigh nothing.
+    """
+    if recipe.soft_labels:
+        loss = keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=recipe.label_smoothing
+        )
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+        entropy = keras.metrics.CategoricalCrossentropy(from_logits=True, name="cross_entropy")
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        entropy = keras.metrics.SparseCategoricalCrossentropy(
+            from_logits=True, name="cross_entropy"
+        )
+    return {"loss": loss, "weighted_metrics": [accuracy, entropy]}
 
 
 def take_weights(network: keras.Model, recipe: Recipe, labels: tuple[str, ...]) -> None:

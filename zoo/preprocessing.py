@@ -83,6 +83,15 @@ IMAGENET = Preprocess(  # Hu (SeqNet), torchvision's program: 224 of 256 pixels
     mean=(123.7, 116.3, 103.5),
     std=(58.4, 57.1, 57.4),
 )
+TINY_IMAGENET = Preprocess(  # all of a photo of 64 pixels; ImageNet's mean and deviation
+    size=(64, 64),
+    channels=3,
+    resize=64,
+    interpolation="bilinear",
+    scale=1.0,
+    mean=(123.7, 116.3, 103.5),
+    std=(58.4, 57.1, 57.4),
+)
 USPS = Preprocess(  # to [-1, 1], as the digits are distributed
     size=(16, 16),
     channels=1,
@@ -101,7 +110,13 @@ COIL20 = Preprocess(  # Oyedotun et al. feed all 128 x 128 pixels
     mean=(1.0,),
     std=(1.0,),
 )
-PRESETS = {"cifar": CIFAR, "imagenet": IMAGENET, "usps": USPS, "coil20": COIL20}
+PRESETS = {
+    "cifar": CIFAR,
+    "imagenet": IMAGENET,
+    "tiny_imagenet": TINY_IMAGENET,
+    "usps": USPS,
+    "coil20": COIL20,
+}
 
 
 def preprocess(model: Any, images: Any) -> np.ndarray:

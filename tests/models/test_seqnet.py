@@ -224,7 +224,7 @@ def test_variants():
         (34, {"position": 3}, "position must be 1 or 2"),
         (18, {"tie_conv4": True}, "no fourth convolution"),
         (50, {"init": "X"}, "one of 'R', 'O', 'L'"),
-        (50, {"stem": "usps"}, "stem must be 'imagenet' or 'cifar'"),
+        (50, {"stem": "usps"}, "stem must be one of 'imagenet', 'cifar'"),
         (50, {"input_shape": (31, 40, 3)}, "at least 32"),
         (50, {"input_shape": (7, 8, 3), "stem": "cifar"}, "at least 8"),
         (50, {"input_shape": (64,)}, "(H, W, C)"),

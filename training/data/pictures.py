@@ -16,6 +16,7 @@ from zoo.errors import ZooError
 TRIES = 10
 LEAST_AREA = 0.08
 ASPECTS = (3 / 4, 4 / 3)
+DRAWS = 2 * TRIES + 2  # area and aspect of each try, then the window's position
 
 
 class Pictures:
@@ -36,7 +37,7 @@ class Pictures:
     (375, 500, 3)
     """
 
-    DRAWS = 2 * TRIES + 2  # area and aspect of each try, then the window's position
+    DRAWS = DRAWS
 
     def __init__(self, encoded: Sequence[bytes], origin="the list", threads: int | None = None):
         self.encoded, self.origin = encoded, origin
@@ -66,12 +67,7 @@ class Pictures:
         Raises:
             ValueError: `draws` is not as said; a picture cannot be decoded.
         """
-        draws, index = np.asarray(draws, "float64"), [operator.index(i) for i in index]
-        if draws.shape != (len(index), self.DRAWS) or not ((draws >= 0) & (draws < 1)).all():
-            raise ZooError(
-                f"draws must be of shape {(len(index), self.DRAWS)} with values in [0, 1). "
-                f"Received: shape {draws.shape}."
-            )
+        draws, index = _checked(draws, index), [operator.index(i) for i in index]
         result = np.empty((len(index), *size, 3), "uint8")
 
         def crop(row: int) -> None:
@@ -85,6 +81,34 @@ class Pictures:
 
     def _name(self, i: int) -> str:
         return f"picture {i} of {self.origin}"
+
+
+def resized_crops(
+    x: np.ndarray | Pictures, index: Sequence[int], draws: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """`Pictures.resized_crops`, of an array (N, H, W, C) uint8 too."""
+    if not isinstance(x, np.ndarray):
+        return x.resized_crops(index, draws, size)
+    if x.dtype != np.uint8:
+        raise ZooError(f"Random crops are made of uint8 pictures. Received: {x.dtype}")
+    draws = _checked(draws, index)
+    result = np.empty((len(index), *size, x.shape[-1]), "uint8")
+    for row, i in enumerate(index):
+        image = Image.fromarray(x[i] if x.shape[-1] == 3 else x[i, :, :, 0])
+        box = window(*x.shape[1:3], draws[row])
+        crop = image.resize(size[::-1], Image.Resampling.BILINEAR, box=box)
+        result[row] = np.asarray(crop).reshape(*size, -1)
+    return result
+
+
+def _checked(draws: np.ndarray, index: Sequence[int]) -> np.ndarray:
+    draws = np.asarray(draws, "float64")
+    if draws.shape != (len(index), DRAWS) or not ((draws >= 0) & (draws < 1)).all():
+        raise ZooError(
+            f"draws must be of shape {(len(index), DRAWS)} with values in [0, 1). "
+            f"Received: shape {draws.shape}."
+        )
+    return draws
 
 
 def decode(data: bytes, name: str) -> np.ndarray:

@@ -15,6 +15,9 @@ import numpy as np
 
 import zoo
 from training.data import Images
+from training.data.mixing import check as check_mixing
+from training.data.mixing import mix
+from training.data.pictures import DRAWS, resized_crops
 from zoo.errors import ZooError
 from zoo.preprocessing import Preprocess
 
@@ -48,6 +51,11 @@ class Batches:
         draws: random numbers that `Prepare` takes for an image.
         how: for images that are cut at random from larger pictures, else None.
         share: the parts of this process.
+        sides: sides of square crops by epoch, the last one for all that follow; () for the size
+            of `how`.
+        mixup, cutmix: parameters of the Beta distributions of `training.data.mixing`; 0 for none.
+        soft: whether labels are rows of probabilities, (N, classes) float32; with mixup or CutMix
+            they are in any case.
     """
 
     images: Images
@@ -56,8 +64,13 @@ class Batches:
     draws: int = 0
     how: Preprocess | None = None
     share: Share = Share()
+    sides: tuple[int, ...] = ()
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    soft: bool = False
 
     def __post_init__(self):
+        check_mixing(self.mixup, self.cutmix)
         if len(self.images.y) < self.size:
             raise ZooError(
                 f"A batch of {self.size} is more than the {len(self.images.y)} training images."
@@ -78,19 +91,57 @@ class Batches:
     def batch(self, order: np.ndarray, epoch: int, step: int, part: int) -> tuple[dict, np.ndarray]:
         """({"image": …, "draws": …}, labels) of one part of a batch."""
         length = self.size // self.share.parts
-        rows = slice(part * length, (part + 1) * length)
+        rows = np.arange(part * length, (part + 1) * length)
+        mixing = self.mixup or self.cutmix
+        if mixing:  # the partner of a picture is the next one of the whole batch
+            rows = np.append(rows, (rows[-1] + 1) % self.size)
         index = order[step * self.size : (step + 1) * self.size][rows]
-        cut = self.images.x.DRAWS if self.how else 0
+        cut = DRAWS if self.how else 0
         rng = np.random.default_rng([self.seed, epoch, step])
         draws = rng.random((self.size, cut + self.draws), "float32")[rows]
         if self.how:
-            pixels = self.images.x.resized_crops(index, draws[:, :cut], self.how.size)
+            pixels = resized_crops(self.images.x, index, draws[:, :cut], self._crop(epoch))
         else:
             pixels = self.images.x[index]
+        y = self.images.y[index]
+        if mixing:
+            rows, draws = rows[:-1], draws[:-1]
+            pixels, y = self._mixed(
+                pixels, y, np.random.default_rng([self.seed, epoch, step, 1]), rows
+            )
+        elif self.soft:
+            y = one_hot(y, len(self.images.labels))
         inputs = {"image": pixels}
         if self.draws:
             inputs["draws"] = draws[:, cut:]
-        return inputs, self.images.y[index]
+        return inputs, y
+
+    def _crop(self, epoch: int) -> tuple[int, int]:
+        if not self.sides:
+            return self.how.size
+        side = self.sides[min(epoch, len(self.sides) - 1)]
+        return side, side
+
+    def _mixed(self, pixels, y, rng: np.random.Generator, rows: np.ndarray):
+        """Pictures and labels mixed with those that follow them."""
+        shares = [rng.beta(a, a, self.size) if a else np.ones(self.size) for a in self.alphas]
+        draws = rng.random((self.size, 3))
+        return mix(
+            pixels[:-1],
+            pixels[1:],
+            y[:-1],
+            y[1:],
+            len(self.images.labels),
+            np.stack(shares, axis=1)[rows],
+            draws[rows],
+            mixup=self.mixup > 0,
+            cutmix=self.cutmix > 0,
+        )
+
+    @property
+    def alphas(self) -> tuple[float, float]:
+        """Parameters of the Beta distributions of mixup and CutMix."""
+        return self.mixup, self.cutmix
 
     def epoch(self, epoch: int, first: int, kind: str):
         """What `fit` takes for the steps from `first` on of one epoch, by the way called `kind`."""
@@ -110,8 +161,24 @@ class Batches:
         return count / (time.perf_counter() - began)
 
 
-def evaluation(images: Images, how: Preprocess, draws: int, share: Share, size: int, kind: str):
+def one_hot(y: np.ndarray, classes: int) -> np.ndarray:
+    """(N,) integer labels as (N, classes) float32 rows of probabilities."""
+    return np.eye(classes, dtype="float32")[y]
+
+
+def evaluation(
+    images: Images,
+    how: Preprocess,
+    draws: int,
+    share: Share,
+    size: int,
+    kind: str,
+    *,
+    soft: bool = False,
+):
     """What `evaluate` takes for a whole set, and its number of steps.
+
+    Labels are rows of probabilities if `soft`.
 
     The last batch is filled up with images of weight 0, so that all have one shape and any number
     of devices can share them.
@@ -128,7 +195,9 @@ def evaluation(images: Images, how: Preprocess, draws: int, share: Share, size: 
         inputs = {"image": centred(images.x, index, how)}
         if draws:
             inputs["draws"] = np.zeros((length, draws), "float32")
-        return inputs, images.y[index], known.astype("float32")
+        y = images.y[index]
+        y = one_hot(y, len(images.labels)) if soft else y
+        return inputs, y, known.astype("float32")
 
     steps = -(-len(images.y) // size)
     return feed(item, steps * len(share.mine), kind), steps
@@ -136,7 +205,7 @@ def evaluation(images: Images, how: Preprocess, draws: int, share: Share, size: 
 
 def centred(x, index: np.ndarray, how: Preprocess) -> np.ndarray:
     """Pixels of the model's size on the scale 0..255, resized and cut from larger pictures."""
-    if isinstance(x, np.ndarray):
+    if isinstance(x, np.ndarray) and x.shape[1:3] == tuple(how.size):
         return x[index]
     plain = dataclasses.replace(
         how, scale=1.0, mean=(0.0,) * how.channels, std=(1.0,) * how.channels

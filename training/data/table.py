@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data import cifar10, coil20, mnist, usps
+from training.data import cifar10, coil20, mnist, tiny_imagenet, usps
 from training.data.files import Arrays
 from training.data.pictures import Pictures
 
@@ -61,6 +61,8 @@ class DataSet:
         tfds_splits: what a part is called there, if not as here.
         urls: the original file of each part.
         original: reads such a file.
+        terms: what the set's owners allow, for the cards of what was trained on it.
+        label_ids: identifiers of the classes in the set's own naming, where it has one.
     """
 
     sizes: Mapping[str, int]
@@ -74,6 +76,8 @@ class DataSet:
     tfds_splits: Mapping[str, str] = field(default_factory=dict)
     urls: Mapping[str, str] = field(default_factory=dict)
     original: Callable[[Path], Arrays] | None = None
+    terms: str = ""
+    label_ids: tuple[str, ...] = ()
 
 
 _LIBSVM = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass/"
@@ -167,6 +171,28 @@ DATASETS: dict[str, DataSet] = {
         tfds_splits={"all": "train"},
         urls={"all": _COLUMBIA + "coil-20-proc.zip"},
         original=coil20.original,
+    ),
+    "tiny_imagenet": DataSet(
+        labels=tiny_imagenet.LABELS,
+        label_ids=tiny_imagenet.SYNSETS,
+        terms=tiny_imagenet.TERMS,
+        shape=(64, 64, 3),
+        sizes={"train": 100_000, "test": 10_000},
+        content={
+            "train": Content(
+                100_000,
+                "f5964469a6408de49502ada918c7223fe45e2e123f1c343e0ffd0c091b55e499",
+                "ea210d0631a1703a399d3ce6b0385a74205edbc55b873e2ad7d7fff6dd1bd8e3",
+            ),
+            "test": Content(
+                10_000,
+                "c2fd10cde1427ad6f16f45c978a0060bfd8f664727f6ad977ea5590280d57b8f",
+                "a6d0aa8d4df540f2af8c5506c471ed46dafa4e874e00f46cc8000022336ccfd4",
+            ),
+        },
+        pattern=f"{tiny_imagenet.FOLDER}/wnids.txt",
+        repacked=tiny_imagenet.official,
+        tfds_splits={"test": "validation"},  # its own test set has no labels
     ),
     "imagenet2012": DataSet(
         sizes={"train": 1281167, "test": 50000},

@@ -153,3 +153,86 @@ class LayerFactory:
         for layer in (*self.norm_layers(f"{name}_norm"), self.act(f"{name}_act", dense)):
             x = layer(x)
         return x
+<<<<<<< HEAD:zoo/layers/layer_factory.py
+=======
+
+
+# Kernel size and stride of the first convolution, and the least side of an image, by stem. Only
+# "imagenet" has a max pooling 3x3/2 behind it.
+STEMS = {"imagenet": (7, 2, 32), "cifar": (3, 1, 8), "tiny_imagenet": (3, 2, 16)}
+
+
+def check_stem(name: str, stem: str, input_shape: tuple[int | None, ...]) -> None:
+    """Refuses an unknown stem and an image that is too small for it."""
+    if stem not in STEMS:
+        raise ZooError(
+            f"{name}: stem must be one of {', '.join(map(repr, STEMS))}. Received: stem={stem!r}"
+        )
+    check_image(name, input_shape, least=STEMS[stem][2])
+
+
+def check_full_shape(name: str, input_shape: tuple[int | None, ...]) -> None:
+    """Refuses an open size: dense layers need to know it."""
+    if None in input_shape:
+        raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
+
+
+def check_image(name: str, input_shape: tuple[int | None, ...], least: int) -> None:
+    """Refuses a shape that is no image of at least `least` pixels a side; None is any size."""
+    if len(input_shape) != 3 or any(n is not None and n < least for n in input_shape[:2]):
+        raise ZooError(
+            f"{name}: input_shape must be (H, W, C) with H and W at least {least}. "
+            f"Received: input_shape={input_shape}"
+        )
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Backbone(keras.Model):
+    """A functional model whose outputs are the levels of a network, {"P2": stride 4, …}.
+
+    It has the two attributes by which the detectors of keras-hub (`RetinaNetBackbone`) and of
+    keras-cv (`RetinaNet`) know the levels of their backbone.
+    """
+
+    @property
+    def pyramid_outputs(self) -> dict[str, keras.KerasTensor]:
+        """Symbolic output by level."""
+        return self.output
+
+    @property
+    def pyramid_level_inputs(self) -> dict[str, str]:
+        """Name of the layer that a level is the output of."""
+        last = {id(layer.output): layer.name for layer in self.layers}
+        return {level: last[id(output)] for level, output in self.output.items()}
+
+
+def image_model(
+    inputs: keras.KerasTensor,
+    levels: Mapping[int, keras.KerasTensor],
+    *,
+    parts: Parts,
+    num_classes: int,
+    activation: str | None,
+    features: bool,
+    name: str,
+    head: Sequence[keras.Layer] = (),
+) -> keras.Model:
+    """The model around the stages of an image network.
+
+    Args:
+        inputs: the image.
+        levels: outputs of the stages by their stride, the last one last.
+        parts: for the classifier.
+        num_classes, activation: of the classifier; `num_classes=0` for pooled features.
+        features: whether to give the levels, {"P2": stride 4, …}, in place of all that follows.
+        name: of the model.
+        head: layers between the pooling and the classifier.
+    """
+    if features:
+        pyramid = {f"P{stride.bit_length() - 1}": x for stride, x in levels.items()}
+        return Backbone(inputs, pyramid, name=name)
+    x = layers.GlobalAveragePooling2D(name="head_pool")(list(levels.values())[-1])
+    for layer in head:
+        x = layer(x)
+    return keras.Model(inputs, parts.classifier(x, num_classes, activation), name=name)
+>>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels):zoo/models/blocks.py

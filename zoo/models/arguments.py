@@ -82,7 +82,7 @@ ARGUMENTS: dict[str, Argument] = {
     "features": _flag(),
     "width": _integer(1, 4096),
     "units": _integer(1, 65536),
-    "stem": _choice("imagenet", "cifar"),
+    "stem": _choice("imagenet", "cifar", "tiny_imagenet"),
     "final_conv": _integer(0, 65536),
     "dropout": _number(0, 0.999),
     "shortcut": _choice("identity_pad", "projection", "projection3x3", "none"),

@@ -14,12 +14,18 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SymmetricMaxPool2D
+<<<<<<< HEAD
 from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.layers.layer_factory import LayerFactory
 from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
 from zoo.models.variant import Variant
+=======
+from zoo.models.blocks import BATCH_NORM, STEMS, Parts, check_image, check_stem, image_model
+from zoo.models.registry import Variant
+from zoo.models.residual_block import ResidualStage
+>>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
 
 RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
 CONDITIONING = (
@@ -167,8 +173,8 @@ def large_resnet(
 
     The stride of a stage is on the 3x3 convolution of its first block, as in torchvision's
     networks, whose numbers of parameters these have. The classifier starts Glorot-uniform where
-    the rest is He-normal. Any image of at least 32x32 pixels fits, of
-    8x8 with `stem="cifar"`. The variables of stage s, block b are `stage{s}/block{b}/…`.
+    the rest is He-normal. Any image of at least 32x32 pixels fits, of 8x8 with `stem="cifar"`, of
+    16x16 with `stem="tiny_imagenet"`. The variables of stage s, block b are `stage{s}/block{b}/…`.
 
     With `shortcut="none"` it is a plain net (`plainnet18` to `plainnet101`). Xie et al. also name
     a plain net of 44 layers for ImageNet; they do not describe it, and it is left out here.
@@ -181,9 +187,10 @@ def large_resnet(
         num_classes: size of the output; 0 gives the pooled features instead.
         activation: "softmax" for probabilities, None for logits.
         features: True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3" with
-            `stem="cifar"`), in place of the head.
+            `stem="cifar"`, "P1" to "P4" with "tiny_imagenet"), in place of the head.
         stem: "imagenet" for a 7x7/2 convolution and a max pooling 3x3/2, "cifar" for a 3x3/1
-            convolution, for images of about 32x32 pixels.
+            convolution, for images of about 32x32 pixels, "tiny_imagenet" for a 3x3/2
+            convolution, for about 64x64.
         width: filters of the first stage; a bottleneck gives 4 times as many.
         final_conv: filters of one more 3x3 convolution before the pooling, 0 for none. Xie et
             al.'s table 1 has 1024 in its nets of 34 and 101 layers.
@@ -202,10 +209,15 @@ def large_resnet(
     """
     if depth not in BLOCKS:
         raise ZooError(f"depth must be one of {', '.join(map(str, BLOCKS))}. Received: {depth}")
+<<<<<<< HEAD
     if stem not in ("imagenet", "cifar"):
         raise ZooError(f"{name}: stem must be 'imagenet' or 'cifar'. Received: stem={stem!r}")
     check_image(name, input_shape, least=32 if stem == "imagenet" else 8)
     factory = LayerFactory(
+=======
+    check_stem(name, stem, input_shape)
+    parts = Parts(
+>>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,
@@ -215,11 +227,11 @@ def large_resnet(
     )
     outside = _outside(factory)
     inputs = keras.Input(input_shape, name="image")
+    size, stride, _ = STEMS[stem]
+    x = outside.conv_norm_act(inputs, width, size, "stem", strides=stride)
     if stem == "imagenet":
-        x = outside.conv_norm_act(inputs, width, 7, "stem", strides=2)
-        x, stride = SymmetricMaxPool2D(3, 2, name="stem_pool")(x), 4
-    else:
-        x, stride = outside.conv_norm_act(inputs, width, 3, "stem"), 1
+        x = SymmetricMaxPool2D(3, 2, name="stem_pool")(x)
+        stride *= 2
     blocks, bottleneck = BLOCKS[depth]
     levels = {}
     for stage, count in enumerate(blocks, start=1):

@@ -10,12 +10,18 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
+<<<<<<< HEAD
 from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.layers.layer_factory import LayerFactory
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
 from zoo.models.variant import Variant
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
+=======
+from zoo.models.blocks import BATCH_NORM, STEMS, Parts, check_stem, image_model
+from zoo.models.registry import Variant
+from zoo.regularizers import ScaledOrthogonalRegularizer, Total
+>>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
 
 PAPER = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
 
@@ -68,7 +74,8 @@ def seqnet(
       (of stride 2 where the block pools) with batch normalization. No ReLU follows the sum.
     * The classifier starts Glorot-uniform, the stem He-normal.
 
-    Any image of at least 32x32 pixels fits, of 8x8 pixels with `stem="cifar"`.
+    Any image of at least 32x32 pixels fits, of 8x8 with `stem="cifar"`, of 16x16 with
+    `stem="tiny_imagenet"`.
 
     Args:
         depth: 18, 34, 50 or 101.
@@ -76,9 +83,10 @@ def seqnet(
         num_classes: size of the output; 0 gives the pooled features behind BN - ReLU instead.
         activation: "softmax" for probabilities, None for logits.
         features: True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3" with
-            `stem="cifar"`), in place of the head.
+            `stem="cifar"`, "P1" to "P4" with "tiny_imagenet"), in place of the head.
         stem: "imagenet" for a 7x7/2 convolution, BN and a max pooling 3x3/2; "cifar" for a 3x3/1
-            convolution and BN, for images of about 32x32 pixels. Neither has a ReLU.
+            convolution and BN, for images of about 32x32 pixels; "tiny_imagenet" for a 3x3/2
+            convolution and BN, for about 64x64. None has a ReLU.
         width: filters of the stem.
         init: how pairs start, "R", "O" or "L": see `zoo.initializers.SeqExpand`.
         tie_conv2: whether the first pair of a block has one kernel for good.
@@ -101,15 +109,13 @@ def seqnet(
     """
     if depth not in BLOCKS:
         raise ZooError(f"depth must be one of {', '.join(map(str, BLOCKS))}. Received: {depth}")
-    if stem not in ("imagenet", "cifar"):
-        raise ZooError(f"{name}: stem must be 'imagenet' or 'cifar'. Received: stem={stem!r}")
     two_pairs = depth >= 50
     if position not in (1, 2, 3) or (position == 3 and not two_pairs):
         allowed = "1, 2 or 3" if two_pairs else "1 or 2"
         raise ZooError(f"{name}: position must be {allowed}. Received: position={position!r}")
     if tie_conv4 and not two_pairs:
         raise ZooError(f"{name}: blocks have no fourth convolution. Received: tie_conv4=True")
-    check_image(name, input_shape, least=32 if stem == "imagenet" else 8)
+    check_stem(name, stem, input_shape)
 
     factory = LayerFactory(initializer="he_normal", weight_decay=weight_decay)
     pair = {
@@ -150,8 +156,13 @@ def seqnet(
         return layers.Add(name=f"{name}_add")([x, y])
 
     inputs = keras.Input(input_shape, name="image")
+<<<<<<< HEAD
     size, stride = (7, 2) if stem == "imagenet" else (3, 1)
     x = factory.conv(width, size, "stem_conv", stride)(inputs)
+=======
+    size, stride, _ = STEMS[stem]
+    x = parts.conv(width, size, "stem_conv", stride)(inputs)
+>>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
     x = BatchNormalization(**BATCH_NORM, name="stem_norm")(x)
     if stem == "imagenet":
         x = SymmetricMaxPool2D(3, 2, name="stem_pool")(x)

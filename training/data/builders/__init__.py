@@ -1,7 +1,8 @@
 """Builders for tensorflow-datasets; `python -m training.data.prepare` runs them."""
 
-from training.data.builders.stored import Cifar10, Coil20, Mnist, StoredSet, Usps
+from training.data.builders.stored import Cifar10, Coil20, Mnist, StoredSet, TinyImagenet, Usps
 
 BUILDERS = {"cifar10": Cifar10, "mnist": Mnist, "usps": Usps, "coil20": Coil20}
+BUILDERS["tiny_imagenet"] = TinyImagenet
 
-__all__ = ["BUILDERS", "Cifar10", "Coil20", "Mnist", "StoredSet", "Usps"]
+__all__ = ["BUILDERS", "Cifar10", "Coil20", "Mnist", "StoredSet", "TinyImagenet", "Usps"]

@@ -78,5 +78,9 @@ class Cifar10(StoredSet, skip_registration=True):
     """CIFAR-10 (Krizhevsky 2009) from its repacked files."""
 
 
+class TinyImagenet(StoredSet, skip_registration=True):
+    """Tiny ImageNet (Le, Yang 2015) from its official folders."""
+
+
 class Mnist(StoredSet, skip_registration=True):
     """MNIST (LeCun, Cortes and Burges 1998) from its repacked file."""

@@ -1,0 +1,59 @@
+"""Backbones for photographs: Tiny ImageNet at 64 pixels, all rows by one protocol, for a CPU.
+
+Data:      100,000 training and 10,000 validation photos of 64x64 pixels in 200 of ImageNet's
+           classes; no paper of this zoo trains on it.
+Protocol:  windows of random size and shape, flip, label smoothing 0.1, SGD with momentum 0.9,
+           batch 128, a cosine after one epoch of warm-up, weight decay 1e-4, the moving average of
+           the weights, BatchNorm statistics estimated anew. The picture grows during training: of
+           equal parts of the epochs at 32, 48 and 64 pixels (progressive sizes; Touvron et al.,
+           "Fixing the train-test resolution discrepancy", NeurIPS 2019, tell why smaller pictures
+           in training cost little). A 3x3/2 stem, 32 filters in the first stage, which works at
+           32x32; rates of the convolutions and of the classifier as in seqnet_table1_imagenet.
+Command:   python -m training.train tiny_imagenet/ROW --data-dir DATA
+           In stages: epochs=N sizes='(32,)' first, then weights=runs/…/checkpoint with larger
+           sizes and --run runs/…
+Cost:      0.35 G multiply-adds a photo at 64 pixels, a quarter of it at 32.
+Expected:  not measured to the end.
+"""
+
+import dataclasses
+
+from training.recipe import Recipe
+from training.recipes.seqnet_table1_imagenet import rates
+from zoo.preprocessing import TINY_IMAGENET
+
+PROTOCOL = Recipe(
+    model="seqnet18",
+    tag="tiny_imagenet",
+    data="tiny_imagenet",
+    epochs=30,
+    learning_rate=0.1,
+    batch_size=128,
+    warmup_epochs=1,
+    average=0.999,
+    flip=True,
+    resized_crop=True,
+    sizes=(32, 48, 64),
+    label_smoothing=0.1,
+    validate_every=2,
+    recalibrate_batch=500,
+    preprocess=TINY_IMAGENET,
+    model_args={"stem": "tiny_imagenet", "width": 32},
+    published="no figure: the papers train on ImageNet",
+)
+
+# model -> (rates, width of the first stage): 345, 339, 339, 375 and 338 M multiply-adds.
+ROWS = {
+    "seqnet18": (rates(0.08), 32),
+    "resnet18": ({}, 50),
+    "resnet18_lastbn": ({}, 50),
+    "seqnet50": (rates(0.02), 24),
+    "crelu_resnet34": ({}, 28),
+}
+
+RECIPES = {
+    model: dataclasses.replace(
+        PROTOCOL, model=model, model_args={**PROTOCOL.model_args, "width": width}, **changes
+    )
+    for model, (changes, width) in ROWS.items()
+}
