@@ -14,18 +14,12 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SymmetricMaxPool2D
-<<<<<<< HEAD
 from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.layers.layer_factory import LayerFactory
 from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
-from zoo.models.input_shapes import check_image
+from zoo.models.input_shapes import STEMS, check_image, check_stem
 from zoo.models.variant import Variant
-=======
-from zoo.models.blocks import BATCH_NORM, STEMS, Parts, check_image, check_stem, image_model
-from zoo.models.registry import Variant
-from zoo.models.residual_block import ResidualStage
->>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
 
 RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
 CONDITIONING = (
@@ -209,15 +203,8 @@ def large_resnet(
     """
     if depth not in BLOCKS:
         raise ZooError(f"depth must be one of {', '.join(map(str, BLOCKS))}. Received: {depth}")
-<<<<<<< HEAD
-    if stem not in ("imagenet", "cifar"):
-        raise ZooError(f"{name}: stem must be 'imagenet' or 'cifar'. Received: stem={stem!r}")
-    check_image(name, input_shape, least=32 if stem == "imagenet" else 8)
-    factory = LayerFactory(
-=======
     check_stem(name, stem, input_shape)
-    parts = Parts(
->>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
+    factory = LayerFactory(
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,

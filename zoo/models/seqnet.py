@@ -10,18 +10,12 @@ from keras import layers
 
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
-<<<<<<< HEAD
 from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.layers.layer_factory import LayerFactory
 from zoo.models.image_model import image_model
-from zoo.models.input_shapes import check_image
+from zoo.models.input_shapes import STEMS, check_stem
 from zoo.models.variant import Variant
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
-=======
-from zoo.models.blocks import BATCH_NORM, STEMS, Parts, check_stem, image_model
-from zoo.models.registry import Variant
-from zoo.regularizers import ScaledOrthogonalRegularizer, Total
->>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
 
 PAPER = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
 
@@ -156,13 +150,8 @@ def seqnet(
         return layers.Add(name=f"{name}_add")([x, y])
 
     inputs = keras.Input(input_shape, name="image")
-<<<<<<< HEAD
-    size, stride = (7, 2) if stem == "imagenet" else (3, 1)
-    x = factory.conv(width, size, "stem_conv", stride)(inputs)
-=======
     size, stride, _ = STEMS[stem]
-    x = parts.conv(width, size, "stem_conv", stride)(inputs)
->>>>>>> 13a4984 (Tiny ImageNet: reader, recipes, mixup, CutMix, label smoothing, growing pictures, a stem for 64 pixels)
+    x = factory.conv(width, size, "stem_conv", stride)(inputs)
     x = BatchNormalization(**BATCH_NORM, name="stem_norm")(x)
     if stem == "imagenet":
         x = SymmetricMaxPool2D(3, 2, name="stem_pool")(x)
