@@ -23,6 +23,7 @@ setup(
     packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo._weights"],
     package_dir={"zoo._weights": "weights"},
     package_data={
+        "zoo": ["py.typed"],
         "zoo.hub": ["pins.json"],
         "zoo._weights": ["*/zoo.json", "*/model*.safetensors*", "*/README.md"],
     },
@@ -46,6 +47,7 @@ setup(
         "test": [
             "hypothesis",
             "matplotlib",
+            "mypy",
             "pycocotools",
             "pytest",
             "pytest-xdist",

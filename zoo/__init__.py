@@ -1,24 +1,47 @@
 """A Keras 3 zoo of very deep networks that train without shortcuts."""
 
-from zoo import (
-    callbacks,
-    constraints,
-    detection,
-    initializers,
-    layers,
-    models,
-    optimizers,
-    regularizers,
-    signals,
-)
-from zoo.creation import create
-from zoo.formats.conversion import convert
-from zoo.hub.index import card, list_weights, load
-from zoo.hub.publish import publish
-from zoo.prediction import predict
-from zoo.preprocessing import preprocess
-from zoo.registry import list_models
+import itertools
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
 from zoo.version import __version__ as __version__
+
+
+def _is_console_command() -> bool:
+    """Whether this process is `zoo …` or `python -m zoo …`.
+
+    The commands import what they need, and most need no backend. Everybody else gets the whole
+    package: Keras finds the zoo's classes in a `.keras` file only once they are imported.
+    """
+    program = sys.argv[0] if sys.argv else ""
+    if program == "-m":  # so Python says while it looks for the module
+        return ("-m", "zoo") in itertools.pairwise(sys.orig_argv)
+    return PurePath(program).stem == "zoo"
+
+
+if TYPE_CHECKING or not _is_console_command():
+    from zoo import (
+        callbacks,
+        constraints,
+        detection,
+        errors,
+        hub,
+        initializers,
+        layers,
+        models,
+        optimizers,
+        preprocessing,
+        regularizers,
+        signals,
+    )
+    from zoo.creation import create
+    from zoo.formats.conversion import convert
+    from zoo.hub.index import card, list_weights, load
+    from zoo.hub.publish import publish
+    from zoo.prediction import predict
+    from zoo.preprocessing import preprocess
+    from zoo.registry import list_models
 
 __all__ = [
     "callbacks",
@@ -27,6 +50,8 @@ __all__ = [
     "convert",
     "create",
     "detection",
+    "errors",
+    "hub",
     "initializers",
     "layers",
     "list_models",
@@ -36,6 +61,7 @@ __all__ = [
     "optimizers",
     "predict",
     "preprocess",
+    "preprocessing",
     "publish",
     "regularizers",
     "signals",

@@ -4,12 +4,14 @@ The files import at their top only what takes no backend, the rest inside their 
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from zoo.cli import cache, info, predict, probe, publish
 from zoo.cli import list as list_  # the module; the builtin is not used in this file
+from zoo.cli.quiet import quiet
 from zoo.errors import ZooError
 
 COMMANDS = {
@@ -47,11 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
       plainnet20
     0
     """
-    # Names that the terminal's encoding lacks are no reason to fail.
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names that the terminal's encoding lacks are no reason to fail.
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     try:
-        code = arguments.run(arguments)
+        with quiet(not arguments.verbose):
+            code = arguments.run(arguments)
         sys.stdout.flush()
     except ZooError as error:
         print(f"zoo: {error}", file=sys.stderr)
@@ -72,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(verbose=False)  # for commands that run no model
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in COMMANDS.items():
         command = commands.add_parser(name, help=module.HELP, description=module.HELP)

@@ -11,6 +11,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag `--verbose`, for commands that run a model."""
+    parser.add_argument("--verbose", action="store_true", help="what the backend says, too")
+
+
 def print_json(value: Any) -> None:
     """Prints a value for programs."""
     print(json.dumps(value, indent=2))

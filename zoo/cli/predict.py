@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from zoo.cli.output import add_json, print_json
+from zoo.cli.output import add_json, add_verbose, print_json
 from zoo.errors import ImageError
 
 HELP = "What is in photos; a detector writes PHOTO.objects.png beside each."
@@ -21,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--to", metavar="FOLDER", help="for a detector's pictures")
     add_json(parser)
+    add_verbose(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

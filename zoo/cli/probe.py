@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from zoo.cli.output import add_json, print_json
+from zoo.cli.output import add_json, add_verbose, print_json
 from zoo.errors import ZooError
 
 HELP = "Where a net stops training: its signals, and a verdict."
@@ -26,6 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=32, help="examples (32)")
     parser.add_argument("--seed", type=int, default=0, help="of what is random (0)")
     add_json(parser)
+    add_verbose(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

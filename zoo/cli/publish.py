@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from zoo.cli.output import add_json, print_json
+from zoo.cli.output import add_json, add_verbose, print_json
 
 HELP = "Puts a checkpoint folder on the Hugging Face Hub."
 
@@ -20,6 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=["float32", "float16"], help="of the stored kernels")
     parser.add_argument("--pin", metavar="FILE", help="JSON file that gets the entry of pins.json")
     add_json(parser)
+    add_verbose(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
