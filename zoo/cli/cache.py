@@ -3,12 +3,13 @@
 import argparse
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.output import add_json, print_json
 from zoo.errors import UnknownNameError, ZooError
-from zoo.hub import cache
-from zoo.hub.cache import Cached
+
+if TYPE_CHECKING:
+    from zoo.hub.cache import Cached
 
 HELP = "The zoo's checkpoints that were downloaded from the Hugging Face Hub."
 
@@ -33,6 +34,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command; 1 where `verify` finds damage."""
+    from zoo.hub import cache
+
     if arguments.action == "clean" and arguments.all == (arguments.pattern is not None):
         raise ZooError("zoo cache clean takes the NAME of a checkpoint, or --all.")
     cached = cache.list_cached(arguments.pattern or "*")
@@ -42,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     return {"list": _list, "verify": _verify, "clean": _clean}[arguments.action](cached, arguments)
 
 
-def _list(cached: list[Cached], arguments: argparse.Namespace) -> int:
+def _list(cached: list["Cached"], arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([_row(c) for c in cached])
     else:
@@ -50,7 +53,9 @@ def _list(cached: list[Cached], arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(cached: list[Cached], arguments: argparse.Namespace) -> int:
+def _verify(cached: list["Cached"], arguments: argparse.Namespace) -> int:
+    from zoo.hub import cache
+
     damage = [(c, cache.damaged_files(c)) for c in cached]
     if arguments.json:
         print_json([_row(c) | {"damaged": files} for c, files in damage])
@@ -62,7 +67,9 @@ def _verify(cached: list[Cached], arguments: argparse.Namespace) -> int:
     return int(any(files for _, files in damage))
 
 
-def _clean(cached: list[Cached], arguments: argparse.Namespace) -> int:
+def _clean(cached: list["Cached"], arguments: argparse.Namespace) -> int:
+    from zoo.hub import cache
+
     chosen = [c for c in cached if c.card is not None]
     if not chosen:
         print("[]" if arguments.json else "Nothing to remove.")
@@ -84,19 +91,19 @@ def _clean(cached: list[Cached], arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print(cached: list[Cached]) -> None:
+def _print(cached: list["Cached"]) -> None:
     width = max((len(_label(c)) for c in cached), default=0)
     for c in cached:
         used = time.strftime("%Y-%m-%d", time.localtime(c.last_used))
         print(f"{_label(c):{width}}  {_size(c.size):>9}  last used {used}")
 
 
-def _label(cached: Cached) -> str:
+def _label(cached: "Cached") -> str:
     name = cached.name or "(damaged card)"
     return f"{name}  hf://{cached.repo}@{cached.commit[:10]}"
 
 
-def _row(cached: Cached) -> dict[str, Any]:
+def _row(cached: "Cached") -> dict[str, Any]:
     row = {"name": cached.name, "repo": cached.repo, "commit": cached.commit}
     return row | {"size": cached.size, "last_used": cached.last_used, "folder": str(cached.folder)}
 
