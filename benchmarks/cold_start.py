@@ -31,28 +31,18 @@ def write_files() -> None:
 
     import zoo
     from benchmarks.torch_resnet50 import network
-    from zoo.checkpoint import BatchNorm, Card, Training, save_checkpoint
+    from zoo.checkpoint import Training, new_card, save_checkpoint
     from zoo.preprocessing import IMAGENET
 
     model = zoo.create(MODEL)
-    card = Card(
-        zoo_format=1,
-        name=f"{MODEL}.random",
-        version=1,
-        architecture=MODEL,
+    card = new_card(
+        model,
+        f"{MODEL}.random",
         args={},
         preprocess=IMAGENET,
         labels=(),
-        files={},
-        head=("head_dense",),
-        params=0,
-        dtype="float32",
-        batch_norm=BatchNorm(1e-5, 0.9),
-        metrics=(),
         training=Training(),
         license="none",
-        citation="",
-        requires="",
     )
     save_checkpoint(model, path("zoo"), card)
     model.save(path("model.keras"))

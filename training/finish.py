@@ -11,11 +11,11 @@ from training.data.pipeline import pictures
 from training.evaluate import measure
 from training.recipe import Recipe
 from zoo.callbacks import recalibrate_batch_norm
-from zoo.checkpoint.card import BatchNorm, Card, Origin, Training
+from zoo.checkpoint.card import Card, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
+from zoo.checkpoint.new_card import new_card
 from zoo.files import write_atomically
-from zoo.layers.batch_normalization import BATCH_NORM
-from zoo.registry import find
+from zoo.models.transfer import copy_weights
 
 
 def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: list[dict]) -> dict:
@@ -36,9 +36,7 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
     }
     args.pop("modulation", None)
     network = zoo.create(recipe.model, **args)
-    trained = {v.path: v for v in trainer.get_layer(recipe.model).weights}
-    for variable in network.weights:
-        variable.assign(trained[variable.path].numpy())
+    copy_weights(trainer.get_layer(recipe.model), network, but=["modulation"])
 
     metrics = {}
     if recipe.recalibrate:
@@ -70,21 +68,12 @@ def _card(
     recipe: Recipe, args: dict, run: Path, network: keras.Model, train_set, history: list[dict]
 ) -> Card:
     about = json.loads((run / "run.json").read_text())
-    variant = find(recipe.model)
-    return Card(
-        zoo_format=1,
-        name=f"{recipe.model}.{recipe.tag or recipe.data}",
-        version=1,
-        architecture=recipe.model,
+    return new_card(
+        network,
+        f"{recipe.model}.{recipe.tag or recipe.data}",
         args=args,
         preprocess=recipe.preprocess,
         labels=train_set.labels,
-        files={},
-        head=("head_dense",),
-        params=network.count_params(),
-        dtype="float32",
-        batch_norm=BatchNorm(**BATCH_NORM),
-        metrics=(),
         training=Training(
             recipe=about["name"],
             settings=tuple(about["settings"]),
@@ -104,8 +93,6 @@ def _card(
             ),
         ),
         license="Apache-2.0",
-        citation=variant.paper,
-        requires=f"zoo>={zoo.__version__}",
     )
 
 

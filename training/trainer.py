@@ -8,6 +8,7 @@ from training.engines import Engine
 from training.optimizer import optimizer
 from training.recipe import Recipe
 from zoo.errors import ZooError
+from zoo.models.transfer import copy_weights
 
 
 def prepare_layer(recipe: Recipe) -> Prepare:
@@ -113,18 +114,13 @@ def take_weights(network: keras.Model, recipe: Recipe, labels: tuple[str, ...]) 
     fresh = {"modulation"}  # counts steps, and checkpoints have none of it
     if card.labels != labels:
         fresh |= set(card.head)
-    given = {v.path: v for v in source.weights if v.path.split("/")[0] not in fresh}
-    wanted = {v.path: v for v in network.weights if v.path.split("/")[0] not in fresh}
-    for path in sorted(given.keys() | wanted.keys()):
-        shapes = [tuple(side[path].shape) if path in side else None for side in (wanted, given)]
-        if shapes[0] != shapes[1]:
-            raise ZooError(
-                f"{recipe.weights} was built with {dict(card.args)}, {recipe.model} here with "
-                f"model_args={dict(recipe.model_args)}: {path} is of shape {shapes[1]} there and "
-                f"{shapes[0]} here. Give the recipe the same model_args."
-            )
-    for path, variable in wanted.items():
-        variable.assign(given[path].numpy())
+    try:
+        copy_weights(source, network, but=fresh, name=recipe.weights)
+    except ZooError as error:
+        raise ZooError(
+            f"{error} It was built with {dict(card.args)}, {recipe.model} here with "
+            f"model_args={dict(recipe.model_args)}: give the recipe the same model_args."
+        ) from None
 
 
 def synchronize(network: keras.Model, engine: Engine) -> None:

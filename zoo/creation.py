@@ -10,6 +10,7 @@ from zoo.detection.variants import Detector
 from zoo.errors import ZooError
 from zoo.hub.index import load
 from zoo.models.deferred import build_without_values, fill
+from zoo.models.transfer import copy_weights
 from zoo.models.variant import Variant
 from zoo.registry import find
 
@@ -76,13 +77,6 @@ def _create_on(
     has no others."""
     body, body_options = load_body(variant, checkpoint)
     model = build_without_values(lambda: variant.build(**body_options | options))
-    pretrained = {v.path: v for v in body.weights}
-    wanted = {v.path: tuple(v.shape) for v in model.backbone.weights}
-    for path in (*wanted, *pretrained):
-        shape = tuple(pretrained[path].shape) if path in pretrained else None
-        if wanted.get(path) != shape:
-            raise ZooError(
-                f"backbone_weights must have {path} of shape {wanted.get(path)}. Received: {shape}"
-            )
-    fill(model, {path: keras.ops.convert_to_numpy(v.value) for path, v in pretrained.items()})
+    copy_weights(body, model.backbone, name="backbone_weights")
+    fill(model, {})  # what stands on the body
     return model

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo.checkpoint import BatchNorm, Card, Training, load_checkpoint, save_checkpoint
+from zoo.checkpoint import Training, load_checkpoint, new_card, save_checkpoint
 from zoo.cli import main
 from zoo.detection import masks
 from zoo.detection.training_arrays import resize_and_pad
@@ -34,24 +34,14 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoint")
     model = zoo.create("mask_rcnn_plainnet20", **ARGS)
     how = dataclasses.replace(IMAGENET, size=(64, 128), resize=64)
-    card = Card(
-        zoo_format=1,
-        name="mask_rcnn_plainnet20.toy",
-        version=1,
-        architecture="mask_rcnn_plainnet20",
+    card = new_card(
+        model,
+        "mask_rcnn_plainnet20.toy",
         args=ARGS,
         preprocess=how,
         labels=("cat", "dog"),
-        files={},
-        head=("box_logits", "box_deltas", "mask_logits"),
-        params=0,
-        dtype="float32",
-        batch_norm=BatchNorm(1e-5, 0.9),
-        metrics=(),
         training=Training(),
         license="none",
-        citation="",
-        requires="",
     )
     save_checkpoint(model, folder, card)
     return folder

@@ -11,12 +11,12 @@ import zoo
 from tests.support.checkpoints import edit_card, make_card, make_checkpoint, make_model
 from tests.support.helpers import array
 from zoo import registry
-from zoo.checkpoint import load_checkpoint, save_checkpoint
+from zoo.checkpoint import Training, load_checkpoint, new_card, save_checkpoint
 from zoo.cli import main
 from zoo.detection.heads import CLASS_LAYERS
 from zoo.errors import CheckpointError, ZooError
-from zoo.hub import upload
 from zoo.models.deferred import build_without_values
+from zoo.preprocessing import IMAGENET
 
 NAME = "mask_rcnn_plainnet20"
 SMALL = {
@@ -200,8 +200,16 @@ def test_features_are_not_those_of_a_detector(checkpoint):
 
 def test_a_new_card_names_the_layers_of_the_classes():
     model = build_without_values(lambda: zoo.create(NAME, **ARGS))
-    fields = {"name": f"{NAME}.toy", "args": ARGS} | dict.fromkeys(upload._NEEDED, None)
-    assert upload._of_new_model(model, fields | {"name": f"{NAME}.toy"}).head == CLASS_LAYERS
+    card = new_card(
+        model,
+        f"{NAME}.toy",
+        args=ARGS,
+        preprocess=IMAGENET,
+        labels=(),
+        training=Training(),
+        license="none",
+    )
+    assert card.head == CLASS_LAYERS
 
 
 def test_info(capsys):

@@ -12,13 +12,11 @@ import zoo
 from training.detection.measure import few, measure, plain
 from training.detection.network import arguments, copy_of
 from training.detection.recipe import DetectionRecipe
-from zoo.checkpoint.card import BatchNorm, Card, Metric, Origin, Training
+from zoo.checkpoint.card import Card, Metric, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
+from zoo.checkpoint.new_card import new_card
 from zoo.detection.annotated import AnnotatedImages
-from zoo.detection.heads import CLASS_LAYERS
 from zoo.files import write_atomically
-from zoo.layers.batch_normalization import BATCH_NORM
-from zoo.registry import find
 
 
 def finish(
@@ -62,26 +60,14 @@ def _card(
 ) -> Card:
     about = json.loads((run / "run.json").read_text())
     before = recipe.weights or recipe.backbone_weights
-    norms = [
-        layer
-        for layer in network._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    return Card(
-        zoo_format=1,
-        name=f"{recipe.model}.{recipe.tag}",
-        version=1,
-        architecture=recipe.model,
+    return new_card(
+        network,
+        f"{recipe.model}.{recipe.tag}",
         args=args,
         preprocess=dataclasses.replace(
             recipe.preprocess, size=tuple(recipe.size), resize=min(recipe.size)
         ),
         labels=photos.labels,
-        files={},
-        head=CLASS_LAYERS if network.mask_head is not None else CLASS_LAYERS[:2],
-        params=network.count_params(),
-        dtype="float32",
-        batch_norm=BatchNorm(**BATCH_NORM) if norms else None,
         metrics=_metrics(recipe, figures, len(photos)),
         training=Training(
             recipe=about["name"],
@@ -98,8 +84,6 @@ def _card(
             published=recipe.published,
         ),
         license="Apache-2.0",
-        citation=find(recipe.model).paper,
-        requires=f"zoo>={zoo.__version__}",
     )
 
 

@@ -8,6 +8,7 @@ import zoo
 from training.detection.recipe import DetectionRecipe
 from zoo.creation import load_body
 from zoo.errors import ZooError
+from zoo.models.transfer import copy_weights
 from zoo.registry import find
 
 
@@ -38,9 +39,7 @@ def copy_of(
     """The detector in float32, apart from what a training adds: `copy`, or a new one, with the
     weights of `model`."""
     copy = copy or zoo.create(recipe.model, **arguments(recipe, labels))
-    trained = {v.path: v for v in model.weights}
-    for variable in copy.weights:
-        variable.assign(trained[variable.path].numpy())
+    copy_weights(model, copy)
     return copy
 
 

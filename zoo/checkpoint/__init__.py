@@ -11,6 +11,7 @@ from zoo.checkpoint.card import (
     to_json,
 )
 from zoo.checkpoint.folder import load_checkpoint, read_card, save_checkpoint
+from zoo.checkpoint.new_card import new_card
 
 __all__ = [
     "BatchNorm",
@@ -20,6 +21,7 @@ __all__ = [
     "Origin",
     "Training",
     "load_checkpoint",
+    "new_card",
     "parse_card",
     "read_card",
     "save_checkpoint",

@@ -1,6 +1,5 @@
 """The model that a card describes, and whether the card is true of it."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -9,6 +8,7 @@ from zoo.checkpoint.card import Card
 from zoo.checkpoint.schema import refuse
 from zoo.checkpoint.tensors import Spec
 from zoo.errors import CheckpointError, ZooError
+from zoo.models.transfer import paths_in
 from zoo.models.variant import Variant
 from zoo.registry import find
 
@@ -75,11 +75,5 @@ def check_facts(card: Card, where: str, model: keras.Model, options: dict[str, A
         )
     paths = [v.path for v in model.weights]
     for layer in card.head:
-        if not of_layers([layer], paths):
+        if not paths_in([layer], paths):
             refuse(where, f"head: {card.architecture} has no weights in a layer {layer!r}")
-
-
-def of_layers(layers: Iterable[str], paths: Iterable[str]) -> set[str]:
-    """Those of the variable paths that belong to the layers."""
-    starts = tuple(f"{layer}/" for layer in layers)
-    return {path for path in paths if path.startswith(starts)}

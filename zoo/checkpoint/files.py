@@ -94,23 +94,5 @@ def write_files(folder: Path, contents: Mapping[str, Content]) -> dict[str, File
     return entries
 
 
-def compare_names(given: Mapping, expected: Mapping) -> list[str]:
-    """What is missing and what is too much, in words; [] where the names are equal."""
-    problems = []
-    for verb, names in (
-        ("lacks", sorted(expected.keys() - given.keys())),
-        ("has in addition", sorted(given.keys() - expected.keys())),
-    ):
-        if names:
-            problems.append(f"{verb} {few(names)}")
-    return problems
-
-
-def few(names: list[str]) -> str:
-    """The first names, and how many more there are."""
-    shown = [name[:100] for name in names[:4]]
-    return ", ".join(shown) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-
-
 def _open_at_once(path, flags):
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.checkpoint.build import check_facts, create_model, of_layers, resolve, specs_of
+from zoo.checkpoint.build import check_facts, create_model, resolve, specs_of
 from zoo.checkpoint.card import (
     CARD_FILE,
     INDEX_FILE,
@@ -25,7 +25,7 @@ from zoo.checkpoint.card import (
     parse_card,
     to_json,
 )
-from zoo.checkpoint.files import Content, compare_names, few, read_file, write_files
+from zoo.checkpoint.files import Content, read_file, write_files
 from zoo.checkpoint.readme import CURVE_FILE, readme
 from zoo.checkpoint.schema import MAX_BYTES, refuse
 from zoo.checkpoint.tensors import (
@@ -39,6 +39,7 @@ from zoo.checkpoint.tensors import (
 )
 from zoo.errors import CheckpointError, ZooError
 from zoo.models.deferred import TooManyWeights, build_without_values, fill
+from zoo.models.transfer import compare_shapes, first_names, paths_in
 
 _log = logging.getLogger("zoo")
 
@@ -92,11 +93,7 @@ def save_checkpoint(
     own = build_without_values(lambda: create_model(card, where, args))
     check_facts(card, where, own, variant.options | args)
     expected, given = specs_of(own, card, where), specs_of(model, card, where)
-    problems = compare_names(given, expected) or [
-        f"has {name} of shape {given[name][0]}, not {expected[name][0]}"
-        for name in expected
-        if given[name] != expected[name]
-    ]
+    problems = compare_shapes(*(_shapes(specs) for specs in (given, expected)))
     if problems:
         refuse(where, f"the model is not {card.architecture} with the args: it {problems[0]}")
 
@@ -249,12 +246,16 @@ def load_checkpoint(
             "NEW head: %s has %d classes now; %s start fresh, the other %d tensors are pretrained.",
             card.name,
             num_classes,
-            few(new),
+            first_names(new),
             len(pretrained),
         )
     model.zoo_card = _card_now(card, args, wanted, num_classes)
     model.zoo_new = new
     return model
+
+
+def _shapes(specs: Mapping[str, Spec]) -> dict[str, tuple[int, ...]]:
+    return {path: shape for path, (shape, _) in specs.items()}
 
 
 def _stored(variable: keras.Variable, dtype: str, where: str) -> np.ndarray:
@@ -297,9 +298,9 @@ def _card_now(
 
 def _body(card: Card, where: str, expected: dict[str, Spec], model: keras.Model) -> set[str]:
     """The names of the pretrained tensors in a model with another head: all but the head's."""
-    body = expected.keys() - of_layers(card.head, expected)
+    body = expected.keys() - paths_in(card.head, expected)
     new = specs_of(model, card, where)
-    mine = new.keys() - of_layers(card.head, new)
+    mine = new.keys() - paths_in(card.head, new)
     if body != mine or any(new[path] != expected[path] for path in body):
         refuse(where, "head does not name every layer that depends on the number of classes")
     return body

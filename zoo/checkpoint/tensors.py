@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from zoo.checkpoint.card import CARD_FILE, INDEX_FILE, WEIGHTS_FILE, Card, FileEntry, shard_names
-from zoo.checkpoint.files import AGAIN, compare_names, open_file
+from zoo.checkpoint.files import AGAIN, open_file
 from zoo.checkpoint.safetensors import MAX_HEADER, Tensor, parse_tensors
 from zoo.checkpoint.schema import MAX_BYTES, parse_json, refuse
 from zoo.models.deferred import ALIGNMENT
+from zoo.models.transfer import compare_names
 
 # Tensors of one file, in bytes; a larger checkpoint is written in shards.
 MAX_SHARD_SIZE = 500_000_000

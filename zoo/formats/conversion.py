@@ -9,11 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.checkpoint.files import compare_names
 from zoo.checkpoint.schema import refuse, show
 from zoo.errors import ZooError
 from zoo.formats.torch_file import read_torch_file
 from zoo.models.deferred import build_without_values, fill
+from zoo.models.transfer import compare_shapes
 from zoo.models.vgg import CONVOLUTIONS
 from zoo.preprocessing import IMAGENET
 from zoo.registry import find
@@ -218,26 +218,33 @@ def _match(
     tensors: Mapping[str, np.ndarray], model: keras.Model, source: _Source, where: str
 ) -> dict[str, np.ndarray]:
     """Variable path -> array, after the proof that both sides fit."""
-    expected = {source.name(v.path): v for v in model.weights}
-    problems = compare_names(tensors, expected)
+    variables = {source.name(v.path): v for v in model.weights}
+    shapes = {name: _torch_shape(v.shape) for name, v in variables.items()}
+    problems = compare_shapes({name: array.shape for name, array in tensors.items()}, shapes)
+    problems += [
+        f"has values in {name} that are not finite"
+        for name in sorted(tensors.keys() & shapes.keys())
+        if not np.isfinite(tensors[name]).all()
+    ]
+    if problems:
+        refuse(where, f"does not fit {model.name}: it {'; it '.join(problems[:4])}")
     arrays = {}
-    for name in sorted(tensors.keys() & expected.keys()):
-        variable, array = expected[name], tensors[name]
-        shape = tuple(variable.shape)
-        # PyTorch has the outputs first and the position last, Keras the other way round.
-        order = (2, 3, 1, 0) if len(shape) == 4 else (1, 0) if len(shape) == 2 else (0,)
-        right = tuple(shape[order.index(axis)] for axis in range(len(shape)))
-        if array.shape != right:
-            problems.append(f"has {name} of shape {array.shape}, not {right}")
-            continue
-        if not np.isfinite(array).all():
-            problems.append(f"has values in {name} that are not finite")
-            continue
+    for name, variable in variables.items():
+        array = tensors[name]
         if variable.path == source.flattened:
             height, width, channels = model.get_layer("head_flatten").input.shape[1:]
             array = array.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-            array = array.reshape(right)
+            array = array.reshape(shapes[name])
+        order = _KERAS_ORDER[array.ndim]
         arrays[variable.path] = np.ascontiguousarray(array.transpose(order), "float32")
-    if problems:
-        refuse(where, f"does not fit {model.name}: it {'; it '.join(problems[:4])}")
     return arrays
+
+
+# Axes of a PyTorch tensor in the order of Keras: PyTorch has the outputs first, the place last.
+_KERAS_ORDER = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
+
+
+def _torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the PyTorch tensor for a Keras variable."""
+    order = _KERAS_ORDER[len(shape)]
+    return tuple(shape[order.index(axis)] for axis in range(len(shape)))

@@ -20,8 +20,6 @@ from zoo.checkpoint.card import (
     CARD_FILE,
     INDEX_FILE,
     KERAS_FILES,
-    ZOO_FORMAT,
-    BatchNorm,
     Card,
     FileEntry,
     Origin,
@@ -34,13 +32,11 @@ from zoo.checkpoint.folder import (
     weight_contents,
     write_card,
 )
+from zoo.checkpoint.new_card import REQUIRES, new_card
 from zoo.checkpoint.readme import CURVE_FILE
 from zoo.checkpoint.tensors import MAX_SHARD_SIZE
-from zoo.detection.heads import CLASS_LAYERS
 from zoo.errors import UnknownNameError, ZooError
 from zoo.formats.export import save_keras_files
-from zoo.registry import find
-from zoo.version import __version__
 
 # Fields of a card that its author may set; the others follow from the model.
 FIELDS = (
@@ -151,30 +147,7 @@ def _of_new_model(model: keras.Model, fields: dict[str, Any]) -> Card:
         raise ZooError(
             f"{model.name} has no card yet: give {', '.join(f'{name}=…' for name in missing)}."
         )
-    architecture = str(fields["name"]).partition(".")[0]
-    variant = find(architecture)
-    norms = [
-        BatchNorm(layer.epsilon, layer.momentum)
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    names = {layer.name for layer in model._flatten_layers()}
-    values = {
-        "version": 1,
-        "head": tuple(name for name in ("head_dense", *CLASS_LAYERS) if name in names),
-        "dtype": "float32",
-        "metrics": (),
-        "citation": variant.paper,
-        "requires": _requires(),
-    }
-    return Card(
-        zoo_format=ZOO_FORMAT,
-        architecture=architecture,
-        files={},
-        params=0,
-        batch_norm=norms[0] if norms else None,
-        **values | fields,
-    )
+    return new_card(model, **fields)
 
 
 def _of_known(base: Card, fields: dict[str, Any], trained: bool) -> Card:
@@ -210,11 +183,7 @@ def _of_known(base: Card, fields: dict[str, Any], trained: bool) -> Card:
         origin=Origin.of(base),
         backend=card.training.backend or keras.backend.backend(),
     )
-    return dataclasses.replace(card, training=training, requires=_requires())
-
-
-def _requires() -> str:
-    return f"zoo>={__version__}"
+    return dataclasses.replace(card, training=training, requires=REQUIRES)
 
 
 def _has_weights_of(model: keras.Model, card: Card) -> bool:

@@ -1,0 +1,78 @@
+"""Weights by the paths of their variables, from one network to another."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import keras
+
+from zoo.errors import ZooError
+from zoo.models.deferred import fill
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def copy_weights(
+    source: keras.Model, target: keras.Model, *, but: Collection[str] = (), name: str = ""
+) -> None:
+    """Gives a network the weights of another that has the same variables.
+
+    Args:
+        source: keras.Model, whose weights are copied.
+        target: keras.Model, built; also one of `build_without_values`, whose other variables then
+            start as their initializers say.
+        but: collection of str, names of the layers that are left as they are, in either network.
+        name: str, of the source in errors; "" for the model's own.
+
+    Raises:
+        ZooError: a variable is missing on either side, or of another shape. Nothing was changed.
+
+    Example:
+
+    >>> source = zoo.create("maxnorm_mlp3", num_classes=3)
+    >>> target = zoo.create("maxnorm_mlp3", num_classes=5)
+    >>> copy_weights(source, target, but=["head_dense"])
+    """
+    variables = [_variables(model, but) for model in (source, target)]
+    shapes = [{path: tuple(v.shape) for path, v in side.items()} for side in variables]
+    if problems := compare_shapes(*shapes):
+        raise ZooError(
+            f"{name or source.name} does not fit {target.name}: it {'; it '.join(problems[:4])}."
+        )
+    fill(target, {path: variable.numpy() for path, variable in variables[0].items()})
+
+
+def compare_shapes(received: Shapes, expected: Shapes) -> list[str]:
+    """What keeps weights from taking the place of others, in words; [] where they fit.
+
+    Args:
+        received: mapping of str to tuple of int, path -> shape of what there is.
+        expected: mapping of str to tuple of int, path -> shape of what there should be.
+    """
+    return compare_names(received, expected) + [
+        f"has {path} of shape {received[path]}, not {expected[path]}"
+        for path in sorted(received.keys() & expected.keys())
+        if received[path] != expected[path]
+    ]
+
+
+def compare_names(received: Iterable[str], expected: Iterable[str]) -> list[str]:
+    """Which names are missing and which are too many, in words; [] where they are equal."""
+    received, expected = set(received), set(expected)
+    cases = {"lacks": expected - received, "has in addition": received - expected}
+    return [f"{verb} {first_names(sorted(names))}" for verb, names in cases.items() if names]
+
+
+def first_names(names: Sequence[str]) -> str:
+    """The first four names, and how many more there are."""
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(name[:100] for name in names[:4]) + more
+
+
+def paths_in(layers: Iterable[str], paths: Iterable[str]) -> set[str]:
+    """Those of the variable paths that belong to the layers."""
+    starts = tuple(f"{layer}/" for layer in layers)
+    return {path for path in paths if path.startswith(starts)}
+
+
+def _variables(model: keras.Model, but: Collection[str]) -> dict[str, keras.Variable]:
+    variables = {v.path: v for v in model.weights}
+    return {path: variables[path] for path in variables.keys() - paths_in(but, variables)}
