@@ -49,16 +49,18 @@ def compare_shapes(received: Shapes, expected: Shapes) -> list[str]:
     """
     return compare_names(received, expected) + [
         f"has {path} of shape {received[path]}, not {expected[path]}"
-        for path in sorted(received.keys() & expected.keys())
-        if received[path] != expected[path]
+        for path in expected
+        if path in received and received[path] != expected[path]
     ]
 
 
-def compare_names(received: Iterable[str], expected: Iterable[str]) -> list[str]:
+def compare_names(received: Collection[str], expected: Collection[str]) -> list[str]:
     """Which names are missing and which are too many, in words; [] where they are equal."""
-    received, expected = set(received), set(expected)
-    cases = {"lacks": expected - received, "has in addition": received - expected}
-    return [f"{verb} {first_names(sorted(names))}" for verb, names in cases.items() if names]
+    cases = {
+        "lacks": [name for name in expected if name not in received],
+        "has in addition": [name for name in received if name not in expected],
+    }
+    return [f"{verb} {first_names(names)}" for verb, names in cases.items() if names]
 
 
 def first_names(names: Sequence[str]) -> str:
@@ -75,4 +77,5 @@ def paths_in(layers: Iterable[str], paths: Iterable[str]) -> set[str]:
 
 def _variables(model: keras.Model, but: Collection[str]) -> dict[str, keras.Variable]:
     variables = {v.path: v for v in model.weights}
-    return {path: variables[path] for path in variables.keys() - paths_in(but, variables)}
+    left_out = paths_in(but, variables)
+    return {path: v for path, v in variables.items() if path not in left_out}
