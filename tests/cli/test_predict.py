@@ -1,10 +1,12 @@
 """`zoo predict`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from zoo.cli import main
+from zoo.cli.predict import picture_files
 from zoo.prediction import predict
 
 NAME = "maxnorm_mlp3.test"
@@ -51,3 +53,26 @@ def test_predict_errors(capsys, photos):
     assert "Did you mean 'maxnorm_mlp3.test'?" in capsys.readouterr().err
     assert main(["predict", NAME, "a.png", "--top", "0"]) == 2
     assert capsys.readouterr().err.startswith("zoo: top must be an integer of at least 1")
+
+
+def test_options_of_another_task(capsys, photos):
+    for option in (["--threshold", "0.3"], ["--to", "out"]):
+        assert main(["predict", NAME, "a.png", *option]) == 2
+        assert f"{option[0]} is for detection; {NAME} is for" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("photos", "to", "files"),
+    [
+        (["a/1.jpg", "b/1.jpg"], None, ["a/1.objects.png", "b/1.objects.png"]),
+        (["a/1.jpg", "b/1.jpg"], "out", ["out/1.objects.png", "out/1-2.objects.png"]),
+        (["a.jpg", "a.png", "a-2.jpg"], None, ["a", "a-2", "a-2-2"]),
+        (["a.jpg", "./a.jpg", "a.jpg"], None, ["a", "a-2"]),
+        # A photo is not written over either.
+        (["a.jpg", "a.objects.png"], None, ["a-2.objects.png", "a.objects.objects.png"]),
+    ],
+)
+def test_no_picture_overwrites_another(photos, to, files):
+    expected = [f if f.endswith(".png") else f"{f}.objects.png" for f in files]
+    assert [str(path) for path in picture_files(photos, to).values()] == expected

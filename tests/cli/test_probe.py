@@ -62,6 +62,19 @@ def test_probe_a_checkpoint_with_photos(capsys, photos, folder):
     assert not list(Path().glob("*.html"))
 
 
+def test_classes_are_matched_with_the_labels(tmp_path, folder):
+    model, _ = probe_model.load(str(folder))
+    for label in ("two", "fünf", "eight"):  # "eight" comes first in the alphabet
+        (tmp_path / label).mkdir()
+        Image.new("L", (16, 16)).save(tmp_path / label / "1.png")
+    (tmp_path / "empty").mkdir()
+    _, targets, *_ = probe_data.batch(model, str(tmp_path), 9, seed=0)
+    assert sorted(targets.tolist()) == [2, 5, 8]
+    (tmp_path / "eight").rename(tmp_path / "ate")
+    with pytest.raises(UnknownNameError, match=r"Unknown class of .+: 'ate'"):
+        probe_data.batch(model, str(tmp_path), 9, seed=0)
+
+
 def test_probe_a_keras_file_with_arrays(capsys, tmp_path):
     model = tiny()
     model.save(tmp_path / "tiny.keras")
@@ -108,6 +121,9 @@ def test_probe_errors(capsys, tmp_path):
         (["maxnorm_mlp3", "--data", str(tmp_path)], "holds no pictures"),
         (["maxnorm_mlp3", "--batch", "0"], "--batch must be at least 1"),
         (["gone.keras"], "gone.keras cannot be loaded"),
+        (["mask_rcnn_plainnet20"], "mask_rcnn_plainnet20 is for detection"),
+        (["maxnorm_mlp3", "--to", str(tmp_path)], "--to must be a file"),
+        (["maxnorm_mlp3", "--to", f"{__file__}/report.html"], "cannot be written"),
     ):
         assert main(["probe", *arguments]) == 2
         assert message in capsys.readouterr().err
@@ -141,6 +157,12 @@ def test_probe_batches(tmp_path):
     assert targets.tolist() == [0, 0, 0, 1] or targets.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(inputs, np.broadcast_to([1.0, -1.0, -1.0], (4, 4, 4, 3)), atol=1e-6)
     assert notes == [f"Data: 4 pictures of {tmp_path}, scaled to [-1, 1]."]
+    # What is hidden is no class and no picture.
+    (tmp_path / ".thumbnails").mkdir()
+    for place in (".thumbnails/0.png", "a/._0.png"):
+        (tmp_path / place).write_bytes(b"no picture")
+    _, again, _, notes = probe_data.batch(model, str(tmp_path), 9, seed=0)
+    assert again.tolist() == [0] * 4 + [1] * 4
     # A model that gives one number is judged by its squared error.
     regression = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     _, targets, loss, _ = probe_data.batch(regression, None, 5, seed=0)

@@ -1,9 +1,13 @@
 """What the commands have in common: answers for people and for programs."""
 
 import argparse
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
+
+from zoo.errors import ZooError
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +18,15 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     """Adds the flag `--verbose`, for commands that run a model."""
     parser.add_argument("--verbose", action="store_true", help="what the backend says, too")
+
+
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Makes a refusal of what the system says while `path` is written."""
+    try:
+        yield
+    except OSError as error:
+        raise ZooError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def print_json(value: Any) -> None:

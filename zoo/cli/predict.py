@@ -2,23 +2,25 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zoo.cli.output import add_json, add_verbose, print_json
-from zoo.errors import ImageError
+from zoo.cli.output import add_json, add_verbose, print_json, writing
+from zoo.errors import ImageError, ZooError
 
 HELP = "What is in photos; a detector writes PHOTO.objects.png beside each."
+
+# The options that only a task's own models take.
+OPTIONS = {"classification": {"top": 5}, "detection": {"threshold": 0.5, "to": None}}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("model", metavar="MODEL", help="name of a checkpoint, or its folder")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="image file")
-    parser.add_argument("--top", type=int, default=5, help="classes for each photo (5)")
-    parser.add_argument(
-        "--threshold", type=float, default=0.5, help="least score of a detector's objects (0.5)"
-    )
+    parser.add_argument("--top", type=int, help="a classifier's classes for each photo (5)")
+    parser.add_argument("--threshold", type=float, help="least score of a detector's objects (0.5)")
     parser.add_argument("--to", metavar="FOLDER", help="for a detector's pictures")
     add_json(parser)
     add_verbose(parser)
@@ -26,15 +28,23 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from zoo.detection import MaskRCNN
     from zoo.hub import index
+    from zoo.registry import find
 
+    task = find(index.card(arguments.model).architecture).task
+    options = _options(arguments, task)
+    pictures = {}
+    if task == "detection":
+        pictures = picture_files(arguments.photos, options["to"])
+        _make_folders({path.parent for path in pictures.values()})
     model = index.load(arguments.model)
-    look = _objects if isinstance(model, MaskRCNN) else _classes
     results = []
     for photo in arguments.photos:
         try:
-            result, lines = look(model, photo, arguments)
+            if task == "detection":
+                result, lines = _objects(model, photo, options["threshold"], pictures[photo])
+            else:
+                result, lines = _classes(model, photo, options["top"])
         except ImageError as error:  # the others are still wanted
             print(f"zoo: {error}", file=sys.stderr)
             continue
@@ -46,26 +56,66 @@ def run(arguments: argparse.Namespace) -> int:
     return int(len(results) < len(arguments.photos))
 
 
-def _classes(model: Any, photo: str, arguments: argparse.Namespace) -> tuple[dict, list[str]]:
+def picture_files(photos: Iterable[str], folder: str | None) -> dict[str, Path]:
+    """Where the picture of each photo's objects goes.
+
+    Args:
+        photos: paths of the photos.
+        folder: str, of all pictures; None for each beside its photo.
+
+    Returns:
+        A file for each photo, "NAME.objects.png", or "NAME-2.objects.png", … where that would
+        overwrite another photo's picture or a photo.
+    """
+    photos = list(dict.fromkeys(photos))
+    taken = {Path(photo).resolve() for photo in photos}
+    files = {}
+    for photo in photos:
+        place = Path(photo).parent if folder is None else Path(folder)
+        number, file = 1, place / f"{Path(photo).stem}.objects.png"
+        while file.resolve() in taken:
+            number += 1
+            file = place / f"{Path(photo).stem}-{number}.objects.png"
+        taken.add(file.resolve())
+        files[photo] = file
+    return files
+
+
+def _options(arguments: argparse.Namespace, task: str) -> dict[str, Any]:
+    """The options of this task, after a refusal of those of others."""
+    for other, options in OPTIONS.items():
+        for name in options.keys() - OPTIONS[task].keys():
+            if getattr(arguments, name) is not None:
+                raise ZooError(f"--{name} is for {other}; {arguments.model} is for {task}.")
+    values = {name: getattr(arguments, name) for name in OPTIONS[task]}
+    return {name: OPTIONS[task][name] if v is None else v for name, v in values.items()}
+
+
+def _make_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def _classes(model: Any, photo: str, top: int) -> tuple[dict[str, Any], list[str]]:
     from zoo.prediction import predict
 
-    classes = predict(model, photo, top=arguments.top)
+    classes = predict(model, photo, top=top)
     width = max(len(label) for label, _ in classes)
     pairs = [{"label": label, "probability": p} for label, p in classes]
     return {"predictions": pairs}, [f"{label:{width}}  {p:7.2%}" for label, p in classes]
 
 
-def _objects(model: Any, photo: str, arguments: argparse.Namespace) -> tuple[dict, list[str]]:
-    from zoo.detection.drawing import draw
-    from zoo.detection.prediction import predict
+def _objects(
+    model: Any, photo: str, threshold: float, picture: Path
+) -> tuple[dict[str, Any], list[str]]:
+    from zoo.detection import draw, predict
 
-    predicted = predict(model, photo, threshold=arguments.threshold)
-    classes = range(model.options["num_classes"])
-    labels = model.zoo_card.labels or [f"class {i}" for i in classes]
-    folder = Path(arguments.to or Path(photo).parent)
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = folder / f"{Path(photo).stem}.objects.png"
-    draw(photo, predicted, labels, arguments.threshold).save(picture)
+    predicted = predict(model, photo, threshold=threshold)
+    labels = model.zoo_card.labels or [f"class {i}" for i in range(model.options["num_classes"])]
+    drawn = draw(photo, predicted, labels, threshold)
+    with writing(picture):
+        drawn.save(picture)
     columns = (predicted[name].tolist() for name in ("labels", "scores", "boxes"))
     objects: list[dict[str, Any]] = [
         {"label": labels[label], "score": score, "box": [round(v, 1) for v in box]}

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from zoo.cli.output import add_json, add_verbose, print_json
+from zoo.cli.output import add_json, add_verbose, print_json, writing
 from zoo.errors import ZooError
 
 HELP = "Where a net stops training: its signals, and a verdict."
@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"Received: {arguments.batch} and {arguments.seed}"
         )
     to = arguments.to or (None if arguments.json else f"{_file_name(arguments.model)}.html")
+    if to:
+        _check_file(to)
     keras.utils.set_random_seed(arguments.seed)
     _tell(f"building {arguments.model}")
     model, notes = load(arguments.model)
@@ -56,10 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     findings = verdict(examination.signals)
     if to:
         _tell(f"writing {to}")
-        try:
+        with writing(to):
             written = write_report(to, examination, findings, notes)
-        except OSError as error:
-            raise ZooError(f"The report cannot be written: {error}") from error
     if arguments.json:
         print_json(to_json(examination, findings, notes))
         return 0
@@ -69,6 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"- {finding}")
     print(f"report: {written[0]}")
     return 0
+
+
+def _check_file(to: str) -> None:
+    """Refuses, before any work, a file that cannot be written."""
+    if Path(to).is_dir():
+        raise ZooError(f"--to must be a file. Received: {to}, a folder")
+    with writing(to):
+        Path(to).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _file_name(model: str) -> str:

@@ -1,12 +1,13 @@
 """The batch that `zoo probe` runs through a model: random, from an .npz file, from pictures."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.errors import UnknownNameError, ZooError
 from zoo.preprocessing import Preprocess, how_of, preprocess
 
 _PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -93,19 +94,37 @@ def _arrays(model: keras.Model, path: str, size: int):
 
 
 def _folder(model: keras.Model, folder: Path, size: int):
-    classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    classes = [path for path in _visible(folder) if path.is_dir()]
     files = [
-        (path, label)
-        for label, place in enumerate(classes or [folder])
-        for path in sorted(place.iterdir())
-        if path.suffix.lower() in _PICTURES
+        (path, place)
+        for place in classes or [folder]
+        for path in _visible(place)
+        if path.suffix.lower() in _PICTURES and path.is_file()
     ]
     if not files:
         raise ZooError(f"--data {folder} holds no pictures, nor folders of them.")
     chosen = [files[i] for i in _spread(len(files), size)]
     x, how = _prepared(model, [path for path, _ in chosen])
-    y = np.array([label for _, label in chosen]) if classes else None
+    y = None
+    if classes:
+        labels = _labels(model, {place.name for _, place in files})
+        labels = labels or [path.name for path in classes]
+        y = np.array([labels.index(place.name) for _, place in chosen])
     return x, y, f"Data: {len(x)} pictures of {folder}{how}"
+
+
+def _labels(model: keras.Model, classes: set[str]) -> Sequence[str]:
+    """The labels of the model's card; () where it has none. Refuses other classes."""
+    labels = getattr(getattr(model, "zoo_card", None), "labels", ())
+    for name in sorted(classes) if labels else ():
+        if name not in labels:
+            hint = "Name the folders of --data as the checkpoint's labels."
+            raise UnknownNameError(f"class of {model.zoo_card.name}", name, labels, hint)
+    return labels
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _prepared(model: keras.Model, pictures) -> tuple[np.ndarray, str]:

@@ -1,5 +1,6 @@
 """What `zoo probe` looks into: a model by its name, perhaps with new kernels."""
 
+import importlib
 from pathlib import Path
 
 import keras
@@ -8,7 +9,7 @@ from zoo.creation import create
 from zoo.errors import UnknownNameError, ZooError
 from zoo.hub import index
 from zoo.initializers import Orthonormal
-from zoo.registry import variants
+from zoo.registry import find, variants
 from zoo.signals.taps import kernels_of, layers_of
 
 INITIALIZERS = {
@@ -33,12 +34,14 @@ def load(name: str) -> tuple[keras.Model, list[str]]:
     if name.startswith(_APPLICATIONS):
         model = _application(name.removeprefix(_APPLICATIONS))
         return model, [f"Model: {name} with fresh weights."]
-    if name in variants("classification"):
+    if name in variants():
+        _check_task(name, name)
         return create(name, activation=None), [f"Model: {name} with fresh weights."]
     if not Path(name).is_dir() and "/" not in name and name not in index.list_weights():
         known = [*variants("classification"), *index.list_weights()]
         hint = "A .keras file and keras.applications.NAME can be probed, too."
         raise UnknownNameError("model or checkpoint", name, known, hint)
+    _check_task(name, index.card(name).architecture)
     return index.load(name, activation=None), [f"Model: the checkpoint {name}."]
 
 
@@ -61,7 +64,19 @@ def initialize(model: keras.Model, name: str, seed: int) -> str:
     return f"All {number} kernels were initialized anew: {name}."
 
 
+def _check_task(name: str, architecture: str) -> None:
+    task = find(architecture).task
+    if task != "classification":
+        raise ZooError(
+            f"{name} is for {task} and gives several outputs; a probe needs one. "
+            "Probe its backbone by that architecture's name."
+        )
+
+
 def _saved(path: str) -> keras.Model:
+    # Keras finds the zoo's classes only once they are imported.
+    for package in ("constraints", "detection", "initializers", "layers", "models", "regularizers"):
+        importlib.import_module(f"zoo.{package}")
     try:
         # Safe mode refuses the code that a Lambda layer brings along.
         return keras.saving.load_model(path, compile=False, safe_mode=True)
