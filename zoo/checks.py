@@ -1,9 +1,11 @@
 """Numbers among the arguments: checked, and made Python's own, which configurations can hold."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from zoo.errors import ZooError
 
@@ -30,6 +32,30 @@ def integer(name: str, value: Any, least: int) -> int:
     if not _is_number(value) or not float(value).is_integer() or value < least:
         raise ZooError(f"{name} must be an integer of at least {least}. Received: {name}={value!r}")
     return int(value)
+
+
+def integers(name: str, value: Any, least: int) -> int | tuple[int, ...]:
+    """`value` as int, or as tuple of ints where it is a sequence, e.g. the size of a kernel.
+
+    Args:
+        name: str. The argument's name, for the message.
+        value: what was received.
+        least: int. The smallest value allowed.
+
+    Returns:
+        Python int, or tuple of them.
+
+    Raises:
+        ZooError: `value` is neither.
+
+    Example:
+
+    >>> zoo.checks.integers("strides", np.array([2, 1]), least=1)
+    (2, 1)
+    """
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
+        return tuple(integer(name, v, least) for v in value)
+    return integer(name, value, least)
 
 
 def number(name: str, value: Any, allowed: str, test: Callable[[float], bool]) -> float:

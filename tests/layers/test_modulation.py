@@ -301,6 +301,9 @@ def test_bad_arguments():
         with pytest.raises(ZooError, match="distinct names"):
             ModulationSource(points)
     token = ModulationSource(["a", "b"])(keras.Input((4,)))
-    for index in (-1, 2):
-        with pytest.raises(ZooError, match=f"from 0 to 1.*index={index}"):
-            Modulation(index)([keras.Input((4,)), token])
+    with pytest.raises(ZooError, match=r"from 0 to 1.*index=2"):
+        Modulation(2)([keras.Input((4,)), token])
+    for index in (-1, 0.5, True, "conv1"):
+        with pytest.raises(ZooError, match="index must be an integer of at least 0"):
+            Modulation(index)
+    assert type(Modulation(np.int64(1)).get_config()["index"]) is int

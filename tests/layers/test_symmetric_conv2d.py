@@ -1,9 +1,12 @@
+import json
+
 import keras
 import numpy as np
 import pytest
 
 from tests.support.helpers import array
-from zoo.layers import SymmetricConv2D
+from zoo.errors import ZooError
+from zoo.layers import NormPropConv2D, SymmetricConv2D
 
 
 @pytest.mark.parametrize("strides", [1, 2, 3])
@@ -29,3 +32,27 @@ def test_config_and_unknown_sizes():
     again = keras.layers.deserialize(keras.layers.serialize(layer))
     assert (again.filters, again.strides, again.use_bias, again.name) == (4, (2, 2), False, "c")
     assert again.compute_output_shape((None, 9, None, 3)) == (None, 5, None, 4)
+
+
+@pytest.mark.parametrize("layer", [SymmetricConv2D, NormPropConv2D])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"padding": "valid"}, "takes no padding. .*keras.layers.Conv2D.*padding='valid'"),
+        ({"padding": "same"}, "takes no padding"),
+        ({"data_format": "channels_first"}, "takes no data_format"),
+        ({"filters": 0}, "filters must be an integer of at least 1"),
+        ({"strides": 1.5}, "strides must be an integer"),
+        ({"kernel_size": (3, None)}, "kernel_size must be an integer"),
+    ],
+)
+def test_refuses_what_it_would_ignore(layer, arguments, message):
+    with pytest.raises(ZooError, match=message):
+        layer(**{"filters": 4, "kernel_size": 3} | arguments)
+
+
+@pytest.mark.parametrize("layer", [SymmetricConv2D, NormPropConv2D])
+def test_takes_numbers_of_numpy(layer):
+    conv = layer(np.int64(4), np.int32(3), strides=np.array([2, 2]))
+    assert (conv.filters, conv.kernel_size, conv.strides) == (4, (3, 3), (2, 2))
+    json.dumps(keras.layers.serialize(conv))

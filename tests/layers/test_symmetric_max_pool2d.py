@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tests.support.helpers import array
+from zoo.errors import ZooError
 from zoo.layers import SymmetricMaxPool2D
 
 
@@ -34,7 +35,20 @@ def test_unknown_size_half_precision_and_clone():
     np.testing.assert_array_equal(y, -np.ones((1, 3, 2, 2)))
 
 
-@pytest.mark.parametrize("size", [2, (3, 3), 3.0])
-def test_refuses_other_sizes(size):
-    with pytest.raises(ValueError, match="odd int"):
-        SymmetricMaxPool2D(size)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pool_size": 2}, "odd int"),
+        ({"pool_size": (3, 3)}, "pool_size must be an integer"),
+        ({"strides": (1, 2)}, "strides must be an integer"),
+        ({"padding": "valid"}, "takes no padding"),
+        ({"data_format": "channels_first"}, "takes no data_format"),
+    ],
+)
+def test_refuses_other_sizes(arguments, message):
+    with pytest.raises(ZooError, match=message):
+        SymmetricMaxPool2D(**arguments)
+
+
+def test_takes_numbers_of_numpy():
+    assert SymmetricMaxPool2D(np.int64(5), np.int8(3)).get_config()["pool_size"] == 5

@@ -214,7 +214,7 @@ def test_bad_blocks():
         ResidualBlock(3, order="last")
     with pytest.raises(ZooError, match="cannot drop any"):
         ResidualBlock(2).build((None, 4, 4, 3))
-    with pytest.raises(ZooError, match="blocks must be at least 1"):
+    with pytest.raises(ZooError, match="blocks must be an integer of at least 1"):
         ResidualStage(3, 0)
 
 

@@ -1,12 +1,15 @@
 """BatchNormalization on the backends' fused kernels."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from zoo.layers import fused_batch_norm
+from zoo.types import Tensor
 
 # The constants of every network of the zoo.
-BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+BATCH_NORM: dict[str, Any] = {"momentum": 0.9, "epsilon": 1e-5}
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -21,12 +24,44 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Keras's own formula is used where a fused kernel would be wrong or does not exist: on JAX,
     with `synchronized=True`, `renorm=True`, a mask, an `axis` other than the last, or float64.
 
-    Args: as `keras.layers.BatchNormalization`. The zoo's models use `momentum=0.9` and
-        `epsilon=1e-5`, and record both on every card.
+    Args:
+        **kwargs: arguments of `keras.layers.BatchNormalization`, with its defaults. The zoo's
+            models use `momentum=0.9` and `epsilon=1e-5`, and record both on every card.
+
+    Call arguments:
+        inputs: tensor (…, C).
+        training: bool. Whether to normalize by the batch's statistics, and to move the layer's.
+        mask: tensor or None. Positions that count.
+
+    Input shape:
+        (…, C), C known.
+
+    Output shape:
+        As the input.
+
+    Returns:
+        Tensor of the input's shape and dtype.
+
+    Raises:
+        ValueError: as `keras.layers.BatchNormalization`.
+
+    References:
+        - Ioffe, Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
+          Internal Covariate Shift", algorithm 1.
+
+    Example:
+
+    >>> norm = zoo.layers.BatchNormalization(epsilon=0.0)
+    >>> y = norm(np.array([[1.0, 10.0], [3.0, 30.0]]), training=True)
+    >>> np.round(y, 3).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
     """
 
-    def call(self, inputs, training=None, mask=None):
-        if not self._can_fuse(inputs, mask):
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        normalize, normalize_batch = fused_batch_norm.normalize, fused_batch_norm.normalize_batch
+        if not (normalize and normalize_batch and self._can_fuse(inputs, mask)):
             return super().call(inputs, training=training, mask=mask)
         size = inputs.shape[-1]
         gamma = ops.convert_to_tensor(self.gamma) if self.scale else ops.ones((size,), "float32")
@@ -34,21 +69,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
         mean = ops.convert_to_tensor(self.moving_mean)
         variance = ops.convert_to_tensor(self.moving_variance)
         if not (training and self.trainable):
-            return fused_batch_norm.normalize(inputs, gamma, beta, mean, variance, self.epsilon)
-        outputs, batch_mean, batch_variance = fused_batch_norm.normalize_batch(
-            inputs, gamma, beta, self.epsilon
-        )
+            return normalize(inputs, gamma, beta, mean, variance, self.epsilon)
+        outputs, batch_mean, batch_variance = normalize_batch(inputs, gamma, beta, self.epsilon)
         self.moving_mean.assign(mean * self.momentum + batch_mean * (1.0 - self.momentum))
         self.moving_variance.assign(
             variance * self.momentum + batch_variance * (1.0 - self.momentum)
         )
         return outputs
 
-    def _can_fuse(self, inputs, mask) -> bool:
+    def _can_fuse(self, inputs: Tensor, mask: Tensor | None) -> bool:
         rank = len(inputs.shape)
         return (
-            fused_batch_norm.normalize is not None
-            and mask is None
+            mask is None
             and not self.synchronized
             and not self.renorm
             and rank >= 2

@@ -1,7 +1,12 @@
 """Concatenated ReLU."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from zoo.errors import ZooError
+from zoo.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -11,30 +16,44 @@ class CReLU(keras.layers.Layer):
     Keeps the negative phase that ReLU drops: exactly one half of the outputs of non-zero inputs
     is active, and x can be had back. The number of channels doubles.
 
-    Source: Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-    Rectified Linear Units", definition 1.
+    Args:
+        **kwargs: arguments of `keras.layers.Layer`.
 
     Call arguments:
-        x: tensor (…, C) with known C.
+        x: tensor (…, C).
+
+    Input shape:
+        (…, C), C known.
+
+    Output shape:
+        (…, 2C).
 
     Returns:
-        Tensor (…, 2C).
+        Tensor of that shape.
+
+    Raises:
+        ZooError: the size of the last axis is open.
+
+    References:
+        - Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
+          Rectified Linear Units", definition 1.
 
     Example:
 
-    >>> zoo.layers.CReLU()(np.array([[1.0, -2.0]]))  # [[1, 0, 0, 2]]
+    >>> np.array(zoo.layers.CReLU()(np.array([[1.0, -2.0]]))).tolist()
+    [[1.0, 0.0, 0.0, 2.0]]
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return ops.concatenate([ops.relu(x), ops.relu(-x)], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         if not input_shape or input_shape[-1] is None:
-            raise ValueError(
+            raise ZooError(
                 "CReLU doubles the last axis and has to know its size. "
                 f"Received: input_shape={input_shape}"
             )

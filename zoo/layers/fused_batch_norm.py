@@ -6,16 +6,25 @@ vectors of C float32 entries. The variance is the biased one (divided by n), as 
 Both are None on a backend without such a kernel (JAX: XLA fuses the plain formula).
 """
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import keras
+
+from zoo.types import Tensor
+
+_Kernel: TypeAlias = Callable[..., Any]
 
 # What the kernels take; anything else goes through Keras's formula.
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-def _tensorflow():
+def _tensorflow() -> tuple[_Kernel, _Kernel]:
     import tensorflow as tf
 
-    def run(x, gamma, beta, epsilon, **kwargs):
+    def run(
+        x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, **kwargs: Any
+    ) -> tuple[Tensor, Tensor, Tensor]:
         # The kernel wants four dimensions.
         shape = tf.shape(x)
         channels = x.shape[-1]
@@ -27,10 +36,14 @@ def _tensorflow():
             y = tf.ensure_shape(tf.reshape(y, shape), x.shape)
         return y, mean, variance
 
-    def normalize(x, gamma, beta, mean, variance, epsilon):
+    def normalize(
+        x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, epsilon: float
+    ) -> Tensor:
         return run(x, gamma, beta, epsilon, mean=mean, variance=variance, is_training=False)[0]
 
-    def normalize_batch(x, gamma, beta, epsilon):
+    def normalize_batch(
+        x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         y, mean, variance = run(x, gamma, beta, epsilon, is_training=True)
         # The kernel reports n / (n - 1) times the variance it normalizes with.
         n = tf.cast(tf.size(x) // x.shape[-1], "float32")
@@ -39,20 +52,33 @@ def _tensorflow():
     return normalize, normalize_batch
 
 
-def _torch():
+def _torch() -> tuple[_Kernel, _Kernel]:
     import torch
 
-    def run(x, gamma, beta, mean, variance, training, momentum, epsilon):
+    def run(
+        x: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        training: bool,
+        momentum: float,
+        epsilon: float,
+    ) -> Tensor:
         # Channels second is a view; the memory stays channels last and so does the kernel.
         y = torch.batch_norm(
             x.movedim(-1, 1), gamma, beta, mean, variance, training, momentum, epsilon, True
         )
         return y.movedim(1, -1)
 
-    def normalize(x, gamma, beta, mean, variance, epsilon):
+    def normalize(
+        x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, epsilon: float
+    ) -> Tensor:
         return run(x, gamma, beta, mean, variance, False, 0.0, epsilon)
 
-    def normalize_batch(x, gamma, beta, epsilon):
+    def normalize_batch(
+        x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         # With momentum 1 the kernel leaves the batch's own statistics in the buffers.
         mean, variance = torch.zeros_like(gamma.detach()), torch.ones_like(gamma.detach())
         n = x.numel() // x.shape[-1]
@@ -64,4 +90,6 @@ def _torch():
 
 
 _KERNELS = {"tensorflow": _tensorflow, "torch": _torch}.get(keras.backend.backend())
+normalize: _Kernel | None
+normalize_batch: _Kernel | None
 normalize, normalize_batch = _KERNELS() if _KERNELS else (None, None)

@@ -1,6 +1,7 @@
 """The layers of a network, made alike."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ from zoo.layers.crelu import CReLU
 from zoo.layers.norm_prop import NormPropActivation, NormPropConv2D
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
 from zoo.regularizers import OrthonormalRegularizer
+from zoo.types import Tensor
 
-_INITIALIZERS = {
+_INITIALIZERS: dict[str, Callable[[], keras.Initializer]] = {
     "orthonormal": Orthonormal,
     "delta_orthonormal": DeltaOrthonormal,
     # Fan-out for convolutions, as the published ResNet code has it.
@@ -26,7 +28,7 @@ _INITIALIZERS = {
     "glorot_uniform": keras.initializers.GlorotUniform,
 }
 
-_NONLINEARITIES = {
+_NONLINEARITIES: dict[str, Callable[..., keras.Layer]] = {
     "relu": layers.ReLU,
     "crelu": CReLU,
     "leaky_relu": lambda name: layers.LeakyReLU(negative_slope=0.3, name=name),
@@ -46,18 +48,29 @@ class LayerFactory:
     are the keys of published checkpoints.
 
     Attributes:
-        initializer: name of the kernel initializer.
-        orthonormal: strength of the orthonormal regularizer, 0 for none.
-        weight_decay: coefficient d of L2 weight decay, whose gradient is d * w; 0 for none.
-        max_norm: bound on the norm of each unit's weights, None for none.
-        norm: "batchnorm", "groupnorm" (Wu, He, "Group Normalization", of 32 groups: for batches of
-            few images), "none", or NormProp in its three versions ("normprop", "normprop2",
-            "normprop3"), which normalizes the filters of a convolution instead of its outputs.
-        nonlinearity: name of the activation function.
-        use_bias: whether convolutions have a bias; None: where no normalization of their outputs
-            follows.
-        beta: where the shifts of the normalization start. Above 0, more units of a layer are
-            open, and errors grow less from layer to layer.
+        initializer: str, "orthonormal", "delta_orthonormal", "he_normal", "he_uniform",
+            "lecun_normal" or "glorot_uniform". How kernels start.
+        orthonormal: float. Strength of `zoo.regularizers.OrthonormalRegularizer`, 0 for none.
+        weight_decay: float. Coefficient d of L2 weight decay, whose gradient is d * w; 0 for none.
+        max_norm: float or None. Bound on the norm of each unit's weights.
+        norm: str, "batchnorm", "groupnorm" (Wu, He, "Group Normalization", of 32 groups: for
+            batches of few images), "none", or NormProp in its three versions ("normprop",
+            "normprop2", "normprop3"), which normalizes the filters of a convolution instead of its
+            outputs.
+        nonlinearity: str, "relu", "crelu", "leaky_relu", "prelu", "selu" or "tanh".
+        use_bias: bool or None. Whether convolutions have a bias; None: where no normalization of
+            their outputs follows.
+        beta: float. Where the shifts of the normalization start. Above 0, more units of a layer
+            are open, and errors grow less from layer to layer.
+
+    Raises:
+        ZooError: for attributes that exclude each other.
+
+    Example:
+
+    >>> factory = zoo.layers.LayerFactory(norm="none", nonlinearity="crelu")
+    >>> factory.conv_norm_act(keras.Input((8, 8, 3)), 16, 3, "stem").shape
+    (None, 8, 8, 32)
     """
 
     initializer: str = "he_normal"
@@ -69,7 +82,7 @@ class LayerFactory:
     use_bias: bool | None = None
     beta: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.orthonormal and self.weight_decay:
             raise ZooError(
                 "orthonormal and weight_decay exclude each other (Xie et al., section 4). "
@@ -128,12 +141,14 @@ class LayerFactory:
         more = {"shared_axes": (1, 2)} if self.nonlinearity == "prelu" and not dense else {}
         return _NONLINEARITIES[self.nonlinearity](name=name, **more)
 
-    def conv_norm_act(self, x, filters: int, size: int, name: str, strides: int = 1):
+    def conv_norm_act(
+        self, x: Tensor, filters: int, size: int, name: str, strides: int = 1
+    ) -> Tensor:
         """Convolution - normalization - nonlinearity, the unit of a plain net."""
         x = self.conv(filters, size, f"{name}_conv", strides)(x)
         return self._norm_act(x, name)
 
-    def dense_norm_act(self, x, units: int, name: str):
+    def dense_norm_act(self, x: Tensor, units: int, name: str) -> Tensor:
         """Dense layer (with bias) - normalization - nonlinearity."""
         if self.norm not in ("batchnorm", "none"):
             raise ZooError(
@@ -142,14 +157,14 @@ class LayerFactory:
         x = layers.Dense(units, name=f"{name}_dense", **self.kernel())(x)
         return self._norm_act(x, name, dense=True)
 
-    def classifier(self, x, num_classes: int, activation: str | None):
+    def classifier(self, x: Tensor, num_classes: int, activation: str | None) -> Tensor:
         """`head_dense` and its activation, in float32; nothing for `num_classes=0`."""
         if not num_classes:
             return x
         x = layers.Dense(num_classes, name="head_dense", **self.kernel())(x)
         return layers.Activation(activation or "linear", dtype="float32", name="head_act")(x)
 
-    def _norm_act(self, x, name: str, dense: bool = False):
+    def _norm_act(self, x: Tensor, name: str, dense: bool = False) -> Tensor:
         for layer in (*self.norm_layers(f"{name}_norm"), self.act(f"{name}_act", dense)):
             x = layer(x)
         return x

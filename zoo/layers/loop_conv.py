@@ -6,15 +6,18 @@ that form: (N, H, W, C) by (H, W, in, out).
 """
 
 import contextlib
+from collections.abc import Callable, Iterator
 
 import keras
 from keras import ops
+
+from zoo.types import Tensor
 
 _active = False
 
 
 @contextlib.contextmanager
-def active():
+def active() -> Iterator[None]:
     """Within it, `convolve` is to be used where `applies`."""
     global _active
     previous, _active = _active, True
@@ -33,10 +36,10 @@ def applies(layer: keras.layers.Conv2D) -> bool:
 
 
 @ops.custom_gradient
-def convolve(x, kernel):
+def convolve(x: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[..., tuple[Tensor, Tensor]]]:
     """x (N, H, W, C) by a kernel (h, w, C, F) of odd sizes, to (N, H, W, F)."""
 
-    def gradient(*args, upstream=None):
+    def gradient(*args: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, Tensor]:
         dy = args[0] if upstream is None else upstream
         turned = ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
         # The images are the channels of this one, the errors its kernel.
@@ -48,5 +51,5 @@ def convolve(x, kernel):
     return _conv(x, kernel, "same"), gradient
 
 
-def _conv(x, kernel, padding):
+def _conv(x: Tensor, kernel: Tensor, padding: str) -> Tensor:
     return ops.conv(x, kernel, padding=padding, data_format="channels_last")

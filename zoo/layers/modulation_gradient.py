@@ -8,14 +8,22 @@
 strategies run the backward pass once per replica; JAX computes with the global batch throughout.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import keras
 from keras import ops
 
+from zoo.types import Tensor
 
-def _with_gradient(x, token, backward):
+# (token, error, token_error) -> gradients of x and of the token.
+_Rule: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def _with_gradient(x: Tensor, token: Tensor, backward: _Rule) -> tuple[Tensor, Tensor]:
     @ops.custom_gradient
-    def identity(x, token):
-        def grad(*errors, upstream=None):
+    def identity(x: Tensor, token: Tensor) -> Any:
+        def grad(*errors: Any, upstream: Any = None) -> tuple[Tensor, Tensor]:
             # TensorFlow passes one argument per output, JAX one tuple.
             error, token_error = errors if len(errors) == 2 else errors[0]
             return backward(token, error, token_error)
@@ -25,24 +33,24 @@ def _with_gradient(x, token, backward):
     return identity(x, token)
 
 
-def _torch():
+def _torch() -> Callable[[Tensor, Tensor, _Rule], tuple[Tensor, Tensor]]:
     import torch
 
     class Identity(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x, token, backward):
+        def forward(ctx: Any, x: Tensor, token: Tensor, backward: _Rule) -> Any:
             ctx.save_for_backward(token)
             ctx.rule = backward
             return x.view_as(x), token.view_as(token)
 
         @staticmethod
-        def backward(ctx, error, token_error):
+        def backward(ctx: Any, error: Tensor, token_error: Tensor) -> Any:
             return *ctx.rule(*ctx.saved_tensors, error, token_error), None
 
     return Identity.apply
 
 
-def _tensorflow_mean(value):
+def _tensorflow_mean(value: Tensor) -> Tensor:
     import tensorflow as tf
 
     replica = tf.distribute.get_replica_context()
@@ -51,6 +59,10 @@ def _tensorflow_mean(value):
     return replica.all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
+def _unchanged(value: Tensor) -> Tensor:
+    return value
+
+
 _BACKEND = keras.backend.backend()
 with_gradient = _torch() if _BACKEND == "torch" else _with_gradient
-mean_over_replicas = _tensorflow_mean if _BACKEND == "tensorflow" else lambda value: value
+mean_over_replicas = _tensorflow_mean if _BACKEND == "tensorflow" else _unchanged

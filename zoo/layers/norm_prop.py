@@ -1,13 +1,17 @@
 """Normalization propagation: the filters are normalized in place of the activations."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
+from zoo import checks
 from zoo.errors import ZooError
 from zoo.layers.crelu import CReLU
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
+from zoo.types import Shape, Tensor
 
 # Mean and standard deviation of ReLU(x) for x ~ N(0, 1).
 _MEAN = 1 / math.sqrt(2 * math.pi)
@@ -27,34 +31,60 @@ class NormPropConv2D(SymmetricConv2D):
     filter of zeros gives beta, and a finite gradient (its norm counts as 1). Filters are
     normalized in float32 under any dtype policy.
 
-    Source: Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-    Rectified Linear Units", section "Normalization Propagation in ResNets". gamma starts from 1,
-    where the formula keeps the variance; the paper reports 1/1.21 as the original proposal's
-    initial value, and fixes gamma there in its version 3.
+    gamma starts from 1, where the formula keeps the variance; the paper reports 1/1.21 as the
+    original proposal's initial value, and fixes gamma there in its version 3.
 
     Args:
-        filters, kernel_size, strides, use_bias, kernel_…: as `SymmetricConv2D`.
-        scale: "trainable" for a weight gamma per filter (versions 1 and 2), or the one number
-            above 0 that gamma is fixed at (version 3: 1/1.21).
+        filters: int. Output channels.
+        kernel_size: int or pair of ints.
+        strides: int or pair of ints.
+        scale: "trainable" for a weight gamma per filter (versions 1 and 2), or float above 0, the
+            one number that gamma is fixed at (version 3: 1/1.21).
+        **kwargs: other arguments of `zoo.layers.SymmetricConv2D`.
 
     Call arguments:
-        inputs: (N, H, W, C), normalized.
+        inputs: tensor (N, H, W, C), normalized.
 
-    Returns:
+    Input shape:
+        (N, H, W, C), C known.
+
+    Output shape:
         (N, ceil(H / strides), ceil(W / strides), filters) for an odd kernel.
 
+    Returns:
+        Tensor of that shape.
+
     Raises:
-        ValueError: for another `scale`.
+        ZooError: for another `scale`, and as `zoo.layers.SymmetricConv2D`.
+
+    References:
+        - Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
+          Rectified Linear Units", section "Normalization Propagation in ResNets".
+
+    Example:
+
+    >>> conv = zoo.layers.NormPropConv2D(2, 1, use_bias=False)
+    >>> conv.build((None, 4, 4, 2))
+    >>> _ = conv.kernel.assign([[[[3.0, 1.0], [4.0, 0.0]]]])  # filters (3, 4) and (1, 0)
+    >>> print(np.round(conv(np.ones((1, 1, 1, 2))), 3))
+    [[[[1.4 1. ]]]]
     """
 
-    def __init__(self, filters, kernel_size, strides=1, scale="trainable", **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        scale: str | float = "trainable",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(filters, kernel_size, strides=strides, **kwargs)
-        number = isinstance(scale, int | float) and not isinstance(scale, bool)
-        if scale != "trainable" and not (number and 0 < scale < math.inf):
-            raise ZooError(f"scale must be 'trainable' or a number above 0. Received: {scale!r}")
-        self.scale = scale
+        self.scale: str | float = "trainable"
+        if not isinstance(scale, str) or scale != "trainable":
+            allowed = "'trainable' or a number above 0"
+            self.scale = checks.number("scale", scale, allowed, lambda x: x > 0)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         self.gamma = None
         if self.scale == "trainable":
@@ -62,17 +92,24 @@ class NormPropConv2D(SymmetricConv2D):
                 name="gamma", shape=(self.filters,), initializer="ones", autocast=False
             )
 
-    def add_weight(self, *args, name=None, **kwargs):
+    def add_weight(self, *args: Any, name: str | None = None, **kwargs: Any) -> keras.Variable:
         # Rounded to half precision, small filters would have no norm.
         if name == "kernel":
             kwargs["autocast"] = False
         return super().add_weight(*args, name=name, **kwargs)
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         return super().convolution_op(inputs, ops.cast(self.scaled(kernel), inputs.dtype))
 
-    def scaled(self, kernel):
-        """gamma * W / ||W||_2: scaling the filters is scaling the output, only cheaper."""
+    def scaled(self, kernel: Tensor) -> Tensor:
+        """gamma * W / ||W||_2: scaling the filters is scaling the output, only cheaper.
+
+        Args:
+            kernel: tensor (height, width, in, filters).
+
+        Returns:
+            Tensor of the same shape.
+        """
         kernel = ops.convert_to_tensor(kernel)
         square = ops.sum(ops.square(kernel), axis=(0, 1, 2))
         norm = ops.sqrt(ops.where(square > _TINY, square, 1.0))
@@ -80,13 +117,13 @@ class NormPropConv2D(SymmetricConv2D):
         return kernel * (gamma / norm)
 
     # Keras's convolutions store nothing but kernel and bias.
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         keras.layers.Layer.save_own_variables(self, store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         keras.layers.Layer.load_own_variables(self, store)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale}
 
 
@@ -97,41 +134,56 @@ class NormPropActivation(keras.layers.Layer):
     The nonlinearity of NormProp's version 1, behind `NormPropConv2D`; versions 2 and 3 have a
     plain ReLU or CReLU there. Both halves of CReLU have the moments of ReLU, and so the constants.
 
-    Source: Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-    Rectified Linear Units", section "Normalization Propagation in ResNets".
-
     Args:
-        nonlinearity: "relu" or "crelu".
+        nonlinearity: str, "relu" or "crelu".
+        **kwargs: arguments of `keras.layers.Layer`.
 
     Call arguments:
         x: tensor (…, C).
 
+    Input shape:
+        (…, C); with CReLU, C known.
+
+    Output shape:
+        (…, C), with CReLU (…, 2C).
+
     Returns:
-        Tensor (…, C), with CReLU (…, 2C).
+        Tensor of that shape.
 
     Raises:
-        ValueError: for another nonlinearity, whose constants would be others.
+        ZooError: for another nonlinearity, whose constants would be others.
+
+    References:
+        - Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
+          Rectified Linear Units", section "Normalization Propagation in ResNets".
+
+    Example:
+
+    >>> x = np.random.default_rng(0).normal(size=100_000)
+    >>> y = np.array(zoo.layers.NormPropActivation()(x))
+    >>> print(f"{abs(y.mean()):.2f} {y.std():.2f}")
+    0.00 1.00
     """
 
-    def __init__(self, nonlinearity="relu", **kwargs):
+    def __init__(self, nonlinearity: str = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if nonlinearity not in ("relu", "crelu"):
             raise ZooError(
                 "nonlinearity must be 'relu' or 'crelu': NormProp's constants are those of ReLU. "
                 f"Received: nonlinearity={nonlinearity!r}"
             )
-        self.nonlinearity = nonlinearity
+        self.nonlinearity = str(nonlinearity)
         self.supports_masking = True
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         if self.nonlinearity == "crelu":
             x = ops.concatenate([x, -x], axis=-1)
         return (ops.relu(x) - _MEAN) / _DEVIATION
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         if self.nonlinearity == "crelu":
             return CReLU().compute_output_shape(input_shape)
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "nonlinearity": self.nonlinearity}

@@ -1,14 +1,16 @@
 """The block that residual networks are built from."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from zoo import checks
 from zoo.errors import ZooError
 from zoo.layers.layer_factory import LayerFactory
+from zoo.types import Shape, Tensor
 
 ORDERS = ("post", "pre", "pre_shared", "pre_bare")
 SHORTCUTS = ("identity_pad", "projection", "projection3x3", "none")
@@ -26,34 +28,52 @@ class ResidualBlock(keras.layers.Layer):
     the shortcut has a ReLU instead. Under NormProp the shortcut is batch-normalized where the
     resolution drops, before channels are added.
 
-    Source: He et al., "Deep Residual Learning for Image Recognition", section 3, and "Identity
-    Mappings in Deep Residual Networks", section 3. CReLU and NormProp: Shang et al., "Exploring
-    Normalization in Deep Residual Networks with Concatenated Rectified Linear Units", figure 1.
-
     Args:
-        filters: filters of the 3x3 convolutions.
-        strides: 1 or 2.
-        bottleneck: whether F is a bottleneck.
-        order: "post"; or, with pre-activation, "pre", "pre_shared" (the first Norm-Act comes
+        filters: int. Filters of the 3x3 convolutions.
+        strides: int, 1 or 2.
+        bottleneck: bool. Whether F is a bottleneck.
+        order: str, "post"; or, with pre-activation, "pre", "pre_shared" (the first Norm-Act comes
             before the split, so that the shortcut sees it, too) or "pre_bare" (without the first
             Norm-Act: the block follows a stem that ends with one).
-        shortcut: what becomes of x where the shape changes; elsewhere it stays x.
+        shortcut: str. What becomes of x where the shape changes; elsewhere it stays x.
             "identity_pad": every `strides`-th pixel, and channels of zeros behind its own;
             "projection": 1x1 convolution and, with "post", normalization;
             "projection3x3": the same with a 3x3 convolution;
             "none": there is no shortcut, here and elsewhere: a plain net.
-        factory: `zoo.layers.LayerFactory` or a dict of its fields.
+        factory: `zoo.layers.LayerFactory`, or a dict of its fields, or None for its defaults.
+        **kwargs: arguments of `keras.layers.Layer`.
 
     Call arguments:
-        x: (N, H, W, C).
+        x: tensor (N, H, W, C).
+        training: bool. Whether the normalizations take the batch's statistics.
+
+    Input shape:
+        (N, H, W, C), C known.
+
+    Output shape:
+        (N, ceil(H / strides), ceil(W / strides), filters), in a bottleneck 4 * filters.
 
     Returns:
-        (N, ceil(H / strides), ceil(W / strides), `filters`), in a bottleneck 4 * `filters`.
+        Tensor of that shape.
 
     Raises:
-        ValueError: for an unknown order or shortcut, and for "identity_pad" from more channels
+        ZooError: for an unknown order or shortcut, and for "identity_pad" from more channels
             to fewer.
+
+    References:
+        - He et al., "Deep Residual Learning for Image Recognition", section 3.
+        - He et al., "Identity Mappings in Deep Residual Networks", section 3.
+        - Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
+          Rectified Linear Units", figure 1 (CReLU and NormProp).
+
+    Example:
+
+    >>> block = zoo.layers.ResidualBlock(16, strides=2, bottleneck=True, shortcut="projection")
+    >>> tuple(block(np.zeros((2, 9, 8, 32))).shape)
+    (2, 5, 4, 64)
     """
+
+    trainable: bool
 
     def __init__(
         self,
@@ -64,23 +84,28 @@ class ResidualBlock(keras.layers.Layer):
         order: str = "post",
         shortcut: str = "identity_pad",
         factory: LayerFactory | Mapping[str, Any] | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         factory = kwargs.pop("parts", factory)  # its name in older files
         super().__init__(**kwargs)
         for name, value, allowed in (("order", order, ORDERS), ("shortcut", shortcut, SHORTCUTS)):
             if value not in allowed:
                 raise ZooError(f"{name} must be one of {allowed}. Received: {name}={value!r}")
-        self.filters, self.strides, self.bottleneck = filters, strides, bottleneck
+        self.filters = checks.integer("filters", filters, least=1)
+        self.strides = checks.integer("strides", strides, least=1)
+        self.bottleneck = bool(bottleneck)
         self.order, self.shortcut = order, shortcut
         if not isinstance(factory, LayerFactory):
             factory = LayerFactory(**(factory or {}))
         self.factory = factory
-        self.units = 4 * filters if bottleneck else filters
+        self.units = 4 * self.filters if self.bottleneck else self.filters
         # The layers before the split, of F, of the shortcut, and behind the sum.
-        self.before, self.residual, self.identity, self.after = [], [], [], []
+        self.before: list[keras.Layer] = []
+        self.residual: list[keras.Layer] = []
+        self.identity: list[keras.Layer] = []
+        self.after: list[keras.Layer] = []
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self._make_residual()
         split = self._build_chain(self.before, input_shape)
         self._make_identity(split[-1])
@@ -89,18 +114,18 @@ class ResidualBlock(keras.layers.Layer):
         if not self.trainable:
             self.trainable = False  # also of the layers made just now
 
-    def call(self, x, training=None):
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         x = _run(self.before, x, training)
         y = _run(self.residual, x, training)
         if self.shortcut != "none":
             y = ops.add(y, self._shortcut(x, training))
         return _run(self.after, y, training)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         n, *sides, _ = input_shape
         return (n, *(None if s is None else -(-s // self.strides) for s in sides), self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -111,7 +136,7 @@ class ResidualBlock(keras.layers.Layer):
             "factory": self.factory.get_config(),
         }
 
-    def _make_residual(self):
+    def _make_residual(self) -> None:
         factory = self.factory
         sizes = (1, 3, 1) if self.bottleneck else (3, 3)
         widths = (self.filters, self.filters, self.units) if self.bottleneck else (self.units,) * 2
@@ -135,7 +160,7 @@ class ResidualBlock(keras.layers.Layer):
             chain = [(*rest, conv) for conv, rest in zip(convs, norm_acts, strict=True)]
         self.residual = [layer for unit in chain for layer in unit]
 
-    def _make_identity(self, channels):
+    def _make_identity(self, channels: Any) -> None:
         if self.shortcut == "none" or (self.strides == 1 and channels == self.units):
             return
         pads, norm, factory = self.shortcut == "identity_pad", self.order == "post", self.factory
@@ -154,7 +179,7 @@ class ResidualBlock(keras.layers.Layer):
         if norm:
             self.identity += factory.norm_layers("shortcut_norm")
 
-    def _shortcut(self, x, training):
+    def _shortcut(self, x: Tensor, training: bool | None) -> Tensor:
         pads = self.shortcut == "identity_pad"
         if pads and self.strides > 1:
             x = x[:, :: self.strides, :: self.strides]
@@ -163,7 +188,7 @@ class ResidualBlock(keras.layers.Layer):
             x = ops.pad(x, [(0, 0)] * 3 + [(0, self.units - x.shape[-1])])
         return x
 
-    def _build_chain(self, chain, shape):
+    def _build_chain(self, chain: Sequence[keras.Layer], shape: Shape) -> Shape:
         for layer in chain:
             layer.dtype_policy = self.dtype_policy
             layer.build(shape)
@@ -171,7 +196,7 @@ class ResidualBlock(keras.layers.Layer):
         return shape
 
 
-def _run(chain, x, training):
+def _run(chain: Sequence[keras.Layer], x: Tensor, training: bool | None) -> Tensor:
     for layer in chain:
         if isinstance(layer, keras.layers.BatchNormalization):
             x = layer(x, training=training)

@@ -5,10 +5,11 @@ from typing import Any
 
 import keras
 
-from zoo.errors import ZooError
+from zoo import checks
 from zoo.layers.layer_factory import LayerFactory
 from zoo.layers.repeat import repeat
 from zoo.layers.residual_block import ResidualBlock
+from zoo.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -20,21 +21,45 @@ class ResidualStage(keras.layers.Layer):
     traced and compiled as one, see `zoo.layers.repeat`.
 
     Args:
-        filters, strides, bottleneck, order, shortcut, factory: of the blocks, see
-            `zoo.layers.ResidualBlock`.
-        blocks: their number, at least 1.
-        first: order of the first block, None for that of the others. Only the first block has
-            the strides.
+        filters: int, as for `zoo.layers.ResidualBlock`.
+        blocks: int. Their number, at least 1.
+        strides: int. Of the first block; the others have 1.
+        bottleneck: bool, as for `zoo.layers.ResidualBlock`.
+        order: str, as for `zoo.layers.ResidualBlock`.
+        first: str or None. Order of the first block, None for that of the others.
+        shortcut: str, as for `zoo.layers.ResidualBlock`.
+        factory: as for `zoo.layers.ResidualBlock`.
+        **kwargs: arguments of `keras.layers.Layer`.
 
     Call arguments:
-        x: (N, H, W, C).
+        x: tensor (N, H, W, C).
+        training: bool. Whether the normalizations take the batch's statistics.
+
+    Input shape:
+        (N, H, W, C), C known.
+
+    Output shape:
+        (N, ceil(H / strides), ceil(W / strides), filters), of bottlenecks 4 * filters.
 
     Returns:
-        As the block.
+        Tensor of that shape.
 
     Raises:
-        ValueError: as the block, and for `blocks` below 1.
+        ZooError: as the block, and for `blocks` below 1.
+
+    References:
+        - He et al., "Deep Residual Learning for Image Recognition", table 1.
+
+    Example:
+
+    >>> stage = zoo.layers.ResidualStage(16, blocks=3, strides=2, name="stage1")
+    >>> tuple(stage(np.zeros((2, 8, 8, 8))).shape)
+    (2, 4, 4, 16)
+    >>> stage.weights[0].path
+    'stage1/block1/conv1/kernel'
     """
+
+    trainable: bool
 
     def __init__(
         self,
@@ -47,12 +72,11 @@ class ResidualStage(keras.layers.Layer):
         first: str | None = None,
         shortcut: str = "identity_pad",
         factory: LayerFactory | Mapping[str, Any] | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         factory = kwargs.pop("parts", factory)  # its name in older files
         super().__init__(**kwargs)
-        if blocks < 1:
-            raise ZooError(f"blocks must be at least 1. Received: blocks={blocks}")
+        blocks = checks.integer("blocks", blocks, least=1)
         self.first = first
         self.blocks = [
             ResidualBlock(
@@ -68,21 +92,21 @@ class ResidualStage(keras.layers.Layer):
             for i in range(1, blocks + 1)
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for block in self.blocks:
             block.build(input_shape)
             input_shape = block.compute_output_shape(input_shape)
         if not self.trainable:
             self.trainable = False
 
-    def call(self, x, training=None):
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         first, *rest = self.blocks
         return repeat(rest, first(x, training=training), training)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.blocks[0].compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         block = self.blocks[0]
         return {
             **super().get_config(),

@@ -114,7 +114,7 @@ class SeqConvPair2D(SeqPair):
         return ops.conv(x, kernel, padding="valid", data_format="channels_last")
 
     def _pooled(self, shape: Shape) -> Shape:
-        return self._max_pool_layer.compute_output_shape(shape) if self.pool else shape
+        return self._max_pool_layer.compute_output_shape(shape) if self._max_pool_layer else shape
 
     def _max_pool(self, x: Tensor) -> Tensor:
-        return self._max_pool_layer(x) if self.pool else x
+        return self._max_pool_layer(x) if self._max_pool_layer else x

@@ -50,7 +50,11 @@ class SeqPair(keras.layers.Layer):
         self._draw_seed = random.randint(1, 2**31 - 1) if self.seed is None else self.seed
         # A tied pair has one kernel, in the layer whose kernel is the larger.
         self._owner = "contract" if self.contract_size > self.expand_size else "expand"
-        self.expand = self.contract = self.inner_bias = self.inner_norm = self.norm = None
+        self.expand: Any = None
+        self.contract: Any = None
+        self.inner_bias: Any = None
+        self.inner_norm: Any = None
+        self.norm: Any = None
 
     def build(self, input_shape: Shape) -> None:
         inputs = input_shape[-1]
