@@ -101,7 +101,7 @@ def test_options_are_those_of_detector_and_backbone_and_documented():
     [
         ({"activation": None}, f"Unknown argument of {NAME}: 'activation'"),
         ({"fpn_filter": 8}, "Did you mean 'fpn_filters'"),
-        ({"num_classes": 0}, "num_classes must be 1 or more"),
+        ({"num_classes": 0}, "num_classes must be an integer from 1 to"),
         ({"input_shape": (100, 64, 3)}, "multiples of 64"),
         ({"input_shape": (None, 64, 3)}, "must be given in full"),
         ({"input_shape": (64, 64)}, "input_shape must be"),

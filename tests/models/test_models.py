@@ -267,7 +267,7 @@ def test_list_models():
         ("maxnorm_mlp3", {"max_norm": 0}, "max_norm must be a number"),
         ("maxnorm_mlp3", {"input_shape": ()}, "1 to 3 integers"),
         ("maxnorm_mlp3", {"input_shape": (None, None, 1)}, "must be given in full"),
-        ("maxnorm_mlp3", {"norm": "normprop"}, "norm must be 'batchnorm' or 'none' for dense"),
+        ("maxnorm_mlp3", {"norm": "normprop"}, "norm must be one of 'batchnorm', 'none'"),
     ],
 )
 def test_bad_arguments_name_what_is_allowed(name, options, message):

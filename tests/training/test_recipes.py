@@ -16,7 +16,6 @@ from training.recipe import Recipe
 from training.recipes import on_large_gpu
 from zoo import registry
 from zoo.errors import ZooError
-from zoo.models.arguments import parse_arguments
 from zoo.models.deferred import build_without_values
 
 pytestmark = pytest.mark.once
@@ -49,8 +48,8 @@ def test_every_recipe_is_complete(name):
 @pytest.mark.parametrize("name", recipes.names(Recipe))
 def test_every_value_is_allowed(name):
     recipe = recipes.find(name)
-    options = registry.find(recipe.model).options
-    assert parse_arguments(recipe.model, tuple(options), recipe.model_args) == recipe.model_args
+    variant = registry.find(recipe.model)
+    assert variant.parse(recipe.model_args) == recipe.model_args
     shape = DATASETS[recipe.data].shape
     assert shape in (None, (*recipe.preprocess.size, recipe.preprocess.channels))
     assert recipe.resized_crop == (shape is None)
@@ -61,7 +60,7 @@ def test_every_value_is_allowed(name):
     assert bool(recipe.warmup_epochs) <= (recipe.schedule == "cosine")
     assert bool(recipe.modulation_steps) <= recipe.model_args.get("modulation", False)
     # The statistics of batch norm are estimated anew where there are any, and nowhere else.
-    norm = recipe.model_args.get("norm", options.get("norm", "batchnorm"))
+    norm = recipe.model_args.get("norm", variant.options.get("norm", "batchnorm"))
     assert (recipe.recalibrate > 0) == (norm != "none")
 
 

@@ -25,7 +25,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_SIDE = 4096  # pixels: no card makes `zoo.predict` fill the memory with one picture
 _NESTED = (Mapping, list, tuple)
 
-# What the arguments of architectures are made of; `zoo.models.arguments` judges them.
+# What the arguments of architectures are made of; `zoo.models.options` judges them.
 Argument = None | bool | int | float | str | tuple[int, ...]
 
 

@@ -40,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _architecture(name: str) -> dict[str, Any]:
     from zoo.hub import index
-    from zoo.models.arguments import ARGUMENTS
     from zoo.models.cost import multiply_adds
     from zoo.models.deferred import build_without_values
     from zoo.registry import find
@@ -54,8 +53,8 @@ def _architecture(name: str) -> dict[str, Any]:
         "paper": variant.paper,
         "published": variant.published,
         "options": {
-            option: {"default": default, "allowed": ARGUMENTS[option].allowed}
-            for option, default in variant.options.items()
+            name: {"default": option.default, "allowed": option.allowed}
+            for name, option in variant.signature.items()
         },
         "checkpoints": index.list_weights(f"{name}.*"),
     }

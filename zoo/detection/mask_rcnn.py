@@ -6,6 +6,8 @@ compares with residual nets under frozen batch normalization and group normaliza
 figures are those of Wu and He, "Group Normalization", section 4.2.
 """
 
+from typing import Annotated, Literal
+
 import keras
 import numpy as np
 from keras import ops
@@ -28,8 +30,8 @@ from zoo.detection.proposals import detect, masks_in_parts, propose
 from zoo.detection.roi_align import pyramid_roi_align
 from zoo.detection.targets import Rois, anchor_targets, crop_masks, sample_rois
 from zoo.errors import ZooError
-from zoo.models.arguments import parse_arguments
 from zoo.models.freeze import freeze as freeze_layers
+from zoo.models.options import Option, Range, Strength, Units, Width, parse_options, read_options
 
 RATIOS = (0.5, 1.0, 2.0)
 # Share of the sampled regions that may be positive: the rows that the mask head is trained on.
@@ -114,22 +116,22 @@ class MaskRCNN(keras.Model):
     def __init__(
         self,
         backbone: keras.Model,
-        num_classes: int = 80,
+        num_classes: Annotated[int, Range(1, 1_000_000)] = 80,
         *,
         masks: bool = True,
-        fpn_filters: int = 256,
-        head_units: int = 1024,
-        head_norm: str = "none",
-        freeze: str | None = "batch_norm",
-        weight_decay: float = 1e-4,
-        anchor_scale: float = 8.0,
-        pre_nms: int = 2000,
-        proposals: int = 1000,
-        rpn_samples: int = 256,
-        roi_samples: int = 512,
-        score_threshold: float = 0.05,
-        nms_threshold: float = 0.5,
-        detections: int = 100,
+        fpn_filters: Width = 256,
+        head_units: Units = 1024,
+        head_norm: Literal["none", "group"] = "none",
+        freeze: Literal["batch_norm", None] = "batch_norm",
+        weight_decay: Strength = 1e-4,
+        anchor_scale: Annotated[float, Range(0.1, 100)] = 8.0,
+        pre_nms: Annotated[int, Range(2, 10_000)] = 2000,
+        proposals: Annotated[int, Range(1, 10_000)] = 1000,
+        rpn_samples: Annotated[int, Range(2, 10_000)] = 256,
+        roi_samples: Annotated[int, Range(4, 10_000)] = 512,
+        score_threshold: Annotated[float, Range(0, 1)] = 0.05,
+        nms_threshold: Annotated[float, Range(0, 1)] = 0.5,
+        detections: Annotated[int, Range(1, 1000)] = 100,
         seed: int | None = None,
         dtype=None,
         name: str = "mask_rcnn",
@@ -151,9 +153,7 @@ class MaskRCNN(keras.Model):
             "nms_threshold": nms_threshold,
             "detections": detections,
         }
-        options = parse_arguments(name, tuple(options), options)
-        if not num_classes:
-            raise ZooError(f"{name}: num_classes must be 1 or more. Received: num_classes=0")
+        options = parse_options(name, own_options(), options)
         # Boxes are not to be rounded to a lower precision: the layers cast what they take.
         super().__init__(name=name, dtype=dtype, autocast=False)
         self.options = options
@@ -308,3 +308,8 @@ class MaskRCNN(keras.Model):
         deserialize = keras.saving.deserialize_keras_object
         parts = {name: deserialize(config[name]) for name in ("backbone", "dtype")}
         return cls(**config | parts)
+
+
+def own_options() -> dict[str, Option]:
+    """What a user may choose of a detector, beside its backbone."""
+    return read_options(MaskRCNN.__init__, ("self", "backbone", "seed", "dtype", "name"))

@@ -1,13 +1,12 @@
 """Detectors by name: Mask R-CNN on every backbone of the zoo."""
 
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.detection.mask_rcnn import MaskRCNN
+from zoo.detection.mask_rcnn import MaskRCNN, own_options
 from zoo.errors import ZooError
-from zoo.models.arguments import ARGUMENTS
+from zoo.models.options import InputShape, Option, read_options
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -37,12 +36,12 @@ class Detector(Variant):
     task: str = field(default="detection", init=False)
 
     @property
-    def options(self) -> dict[str, Any]:
-        body = self.backbone.options
+    def signature(self) -> dict[str, Option]:
+        body = self.backbone.signature
         return {
-            **_own_options(),
-            **{name: value for name, value in body.items() if name not in _HEAD},
-            "input_shape": inspect.signature(mask_rcnn).parameters["input_shape"].default,
+            **own_options(),
+            **{name: option for name, option in body.items() if name not in _HEAD},
+            **read_options(mask_rcnn, ("backbone", "name", "options")),
         }
 
     def build(self, **options: Any) -> MaskRCNN:
@@ -52,7 +51,7 @@ class Detector(Variant):
 def mask_rcnn(
     backbone: Variant,
     *,
-    input_shape: tuple[int, int, int] = (512, 512, 3),
+    input_shape: InputShape = (512, 512, 3),
     name: str = "mask_rcnn",
     **options: Any,
 ) -> MaskRCNN:
@@ -74,17 +73,11 @@ def mask_rcnn(
     if None in input_shape:
         raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
     body = backbone.options
-    own = {k: v for k, v in options.items() if k in _own_options()}
+    own = {k: v for k, v in options.items() if k in own_options()}
     body_options = {k: v for k, v in options.items() if k in body and k not in _HEAD}
     decay = options.get("weight_decay", body["weight_decay"])
     model = backbone.build(features=True, input_shape=input_shape, **body_options)
     return MaskRCNN(model, **own | {"weight_decay": decay}, name=name)
-
-
-def _own_options() -> dict[str, Any]:
-    """Arguments of `MaskRCNN` that a user may give, with their defaults."""
-    parameters = inspect.signature(MaskRCNN.__init__).parameters
-    return {name: p.default for name, p in parameters.items() if name in ARGUMENTS}
 
 
 def detectors_on(backbones: Iterable[Variant]) -> list[Detector]:

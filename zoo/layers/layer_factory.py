@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -17,6 +17,19 @@ from zoo.layers.norm_prop import NormPropActivation, NormPropConv2D
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
 from zoo.regularizers import OrthonormalRegularizer
 from zoo.types import Tensor
+
+Initializer = Literal[
+    "orthonormal",
+    "delta_orthonormal",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "glorot_uniform",
+]
+Nonlinearity = Literal["relu", "crelu", "leaky_relu", "prelu", "selu", "tanh"]
+Norm = Literal["batchnorm", "groupnorm", "none", "normprop", "normprop2", "normprop3"]
+# What dense layers can be normalized by.
+DenseNorm = Literal["batchnorm", "none"]
 
 _INITIALIZERS: dict[str, Callable[[], keras.Initializer]] = {
     "orthonormal": Orthonormal,
@@ -73,12 +86,12 @@ class LayerFactory:
     (None, 8, 8, 32)
     """
 
-    initializer: str = "he_normal"
+    initializer: Initializer = "he_normal"
     orthonormal: float = 0.0
     weight_decay: float = 0.0
     max_norm: float | None = None
-    norm: str = "batchnorm"
-    nonlinearity: str = "relu"
+    norm: Norm = "batchnorm"
+    nonlinearity: Nonlinearity = "relu"
     use_bias: bool | None = None
     beta: float = 0.0
 

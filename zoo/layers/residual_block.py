@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
@@ -13,7 +13,7 @@ from zoo.layers.layer_factory import LayerFactory
 from zoo.types import Shape, Tensor
 
 ORDERS = ("post", "pre", "pre_shared", "pre_bare")
-SHORTCUTS = ("identity_pad", "projection", "projection3x3", "none")
+Shortcut = Literal["identity_pad", "projection", "projection3x3", "none"]
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -82,13 +82,16 @@ class ResidualBlock(keras.layers.Layer):
         *,
         bottleneck: bool = False,
         order: str = "post",
-        shortcut: str = "identity_pad",
+        shortcut: Shortcut = "identity_pad",
         factory: LayerFactory | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         factory = kwargs.pop("parts", factory)  # its name in older files
         super().__init__(**kwargs)
-        for name, value, allowed in (("order", order, ORDERS), ("shortcut", shortcut, SHORTCUTS)):
+        for name, value, allowed in (
+            ("order", order, ORDERS),
+            ("shortcut", shortcut, get_args(Shortcut)),
+        ):
             if value not in allowed:
                 raise ZooError(f"{name} must be one of {allowed}. Received: {name}={value!r}")
         self.filters = checks.integer("filters", filters, least=1)

@@ -8,7 +8,7 @@ import keras
 from zoo import checks
 from zoo.layers.layer_factory import LayerFactory
 from zoo.layers.repeat import repeat
-from zoo.layers.residual_block import ResidualBlock
+from zoo.layers.residual_block import ResidualBlock, Shortcut
 from zoo.types import Shape, Tensor
 
 
@@ -70,7 +70,7 @@ class ResidualStage(keras.layers.Layer):
         bottleneck: bool = False,
         order: str = "post",
         first: str | None = None,
-        shortcut: str = "identity_pad",
+        shortcut: Shortcut = "identity_pad",
         factory: LayerFactory | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:

@@ -1,5 +1,7 @@
 """What families refuse of an input shape."""
 
+from typing import Literal
+
 from zoo.errors import ZooError
 
 
@@ -18,6 +20,7 @@ def check_image(name: str, input_shape: tuple[int | None, ...], least: int) -> N
         )
 
 
+Stem = Literal["imagenet", "cifar", "tiny_imagenet"]
 # Kernel size and stride of the first convolution, and the least side of an image, by stem. Only
 # "imagenet" has a max pooling 3x3/2 behind it.
 STEMS = {"imagenet": (7, 2, 32), "cifar": (3, 1, 8), "tiny_imagenet": (3, 2, 16)}

@@ -7,9 +7,10 @@ section VI and table A1.
 import keras
 from keras import layers
 
-from zoo.layers.layer_factory import LayerFactory
+from zoo.layers.layer_factory import DenseNorm, Initializer, LayerFactory, Nonlinearity, Norm
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_full_shape, check_image
+from zoo.models.options import Activation, Classes, InputShape, MaxNormBound, Strength, Units
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -29,15 +30,15 @@ PLAINNET50 = (
 
 def maxnorm_plainnet(
     *,
-    input_shape: tuple[int, ...] = (32, 32, 3),
-    num_classes: int = 10,
-    activation: str | None = "softmax",
+    input_shape: InputShape = (32, 32, 3),
+    num_classes: Classes = 10,
+    activation: Activation = "softmax",
     features: bool = False,
-    nonlinearity: str = "leaky_relu",
-    norm: str = "batchnorm",
-    initializer: str = "he_uniform",
-    weight_decay: float = 1e-4,
-    max_norm: float | None = 3.0,
+    nonlinearity: Nonlinearity = "leaky_relu",
+    norm: Norm = "batchnorm",
+    initializer: Initializer = "he_uniform",
+    weight_decay: Strength = 1e-4,
+    max_norm: MaxNormBound | None = 3.0,
     name: str = "maxnorm_plainnet50",
 ) -> keras.Model:
     """The 50-layer convolutional net of table A1.
@@ -87,15 +88,15 @@ def maxnorm_plainnet(
 def maxnorm_mlp(
     depth: int,
     *,
-    input_shape: tuple[int, ...] = (16, 16, 1),
-    num_classes: int = 10,
-    activation: str | None = "softmax",
-    units: int = 300,
-    nonlinearity: str = "leaky_relu",
-    norm: str = "batchnorm",
-    initializer: str = "he_uniform",
-    weight_decay: float = 1e-4,
-    max_norm: float | None = 3.0,
+    input_shape: InputShape = (16, 16, 1),
+    num_classes: Classes = 10,
+    activation: Activation = "softmax",
+    units: Units = 300,
+    nonlinearity: Nonlinearity = "leaky_relu",
+    norm: DenseNorm = "batchnorm",
+    initializer: Initializer = "he_uniform",
+    weight_decay: Strength = 1e-4,
+    max_norm: MaxNormBound | None = 3.0,
     name: str = "maxnorm_mlp",
 ) -> keras.Model:
     """`depth` dense layers of `units` units in a row, then the classifier.

@@ -11,8 +11,9 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.layers.layer_factory import LayerFactory
+from zoo.layers.layer_factory import DenseNorm, Initializer, LayerFactory, Nonlinearity
 from zoo.models.input_shapes import check_full_shape
+from zoo.models.options import Activation, Classes, InputShape, Strength, Units
 from zoo.models.variant import Variant
 
 EXPLODING = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
@@ -26,14 +27,14 @@ def mlp(
     depth: int,
     *,
     residual: bool = False,
-    input_shape: tuple[int, ...] = (256,),
-    num_classes: int = 10,
-    activation: str | None = "softmax",
-    units: int = 256,
-    nonlinearity: str = "relu",
-    norm: str = "batchnorm",
-    initializer: str = "he_normal",
-    weight_decay: float = 0.0,
+    input_shape: InputShape = (256,),
+    num_classes: Classes = 10,
+    activation: Activation = "softmax",
+    units: Units = 256,
+    nonlinearity: Nonlinearity = "relu",
+    norm: DenseNorm = "batchnorm",
+    initializer: Initializer = "he_normal",
+    weight_decay: Strength = 0.0,
     name: str = "mlp",
 ) -> keras.Model:
     """`depth` hidden layers, linear - BN - nonlinearity without biases, then the classifier.

@@ -4,13 +4,16 @@ Xie et al., "All You Need is Beyond a Good Init", section 5.1 (44 and 110 layers
 that He et al. gave their CIFAR networks.
 """
 
+from typing import Annotated
+
 import keras
 
 from zoo.errors import ZooError
 from zoo.layers import Modulation, ModulationSource
-from zoo.layers.layer_factory import LayerFactory
+from zoo.layers.layer_factory import Initializer, LayerFactory, Nonlinearity, Norm
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
+from zoo.models.options import Activation, Classes, InputShape, MaxNormBound, Range, Strength, Width
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -22,18 +25,18 @@ PAPER = (
 def plainnet(
     depth: int,
     *,
-    input_shape: tuple[int, ...] = (32, 32, 3),
-    num_classes: int = 10,
-    activation: str | None = "softmax",
+    input_shape: InputShape = (32, 32, 3),
+    num_classes: Classes = 10,
+    activation: Activation = "softmax",
     features: bool = False,
-    width: int = 16,
-    nonlinearity: str = "relu",
-    norm: str = "batchnorm",
-    initializer: str = "orthonormal",
-    orthonormal: float = 1e-4,
-    weight_decay: float = 0.0,
-    max_norm: float | None = None,
-    beta: float = 0.0,
+    width: Width = 16,
+    nonlinearity: Nonlinearity = "relu",
+    norm: Norm = "batchnorm",
+    initializer: Initializer = "orthonormal",
+    orthonormal: Strength = 1e-4,
+    weight_decay: Strength = 0.0,
+    max_norm: MaxNormBound | None = None,
+    beta: Annotated[float, Range(-10, 10)] = 0.0,
     modulation: bool = False,
     name: str = "plainnet",
 ) -> keras.Model:

@@ -8,6 +8,7 @@ Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", figure 4.
 """
 
 import dataclasses
+from typing import Annotated
 
 import keras
 from keras import layers
@@ -15,10 +16,12 @@ from keras import layers
 from zoo.errors import ZooError
 from zoo.layers import BatchNormalization, SymmetricMaxPool2D
 from zoo.layers.batch_normalization import BATCH_NORM
-from zoo.layers.layer_factory import LayerFactory
+from zoo.layers.layer_factory import Initializer, LayerFactory, Nonlinearity, Norm
+from zoo.layers.residual_block import Shortcut
 from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
-from zoo.models.input_shapes import STEMS, check_image, check_stem
+from zoo.models.input_shapes import STEMS, Stem, check_image, check_stem
+from zoo.models.options import Activation, Classes, InputShape, Range, Share, Strength, Width
 from zoo.models.variant import Variant
 
 RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
@@ -48,18 +51,18 @@ def small_resnet(
     preactivation: bool = False,
     final_norm: bool = True,
     last_bn: bool = False,
-    input_shape: tuple[int | None, ...] = (32, 32, 3),
-    num_classes: int = 10,
-    activation: str | None = "softmax",
+    input_shape: InputShape = (32, 32, 3),
+    num_classes: Classes = 10,
+    activation: Activation = "softmax",
     features: bool = False,
-    width: int = 16,
-    shortcut: str = "identity_pad",
-    nonlinearity: str = "relu",
-    norm: str = "batchnorm",
+    width: Width = 16,
+    shortcut: Shortcut = "identity_pad",
+    nonlinearity: Nonlinearity = "relu",
+    norm: Norm = "batchnorm",
     use_bias: bool | None = None,
-    initializer: str = "he_normal",
-    orthonormal: float = 0.0,
-    weight_decay: float = 1e-4,
+    initializer: Initializer = "he_normal",
+    orthonormal: Strength = 0.0,
+    weight_decay: Strength = 1e-4,
     name: str = "resnet",
 ) -> keras.Model:
     """One 3x3 convolution, then three stages of n blocks of two, at `width` * (1, 2, 4).
@@ -146,21 +149,21 @@ def large_resnet(
     depth: int,
     *,
     last_bn: bool = False,
-    input_shape: tuple[int | None, ...] = (224, 224, 3),
-    num_classes: int = 1000,
-    activation: str | None = "softmax",
+    input_shape: InputShape = (224, 224, 3),
+    num_classes: Classes = 1000,
+    activation: Activation = "softmax",
     features: bool = False,
-    stem: str = "imagenet",
-    width: int = 64,
-    final_conv: int = 0,
-    dropout: float = 0.0,
-    shortcut: str = "projection",
-    nonlinearity: str = "relu",
-    norm: str = "batchnorm",
+    stem: Stem = "imagenet",
+    width: Width = 64,
+    final_conv: Annotated[int, Range(0, 65536)] = 0,
+    dropout: Share = 0.0,
+    shortcut: Shortcut = "projection",
+    nonlinearity: Nonlinearity = "relu",
+    norm: Norm = "batchnorm",
     use_bias: bool | None = None,
-    initializer: str = "he_normal",
-    orthonormal: float = 0.0,
-    weight_decay: float = 1e-4,
+    initializer: Initializer = "he_normal",
+    orthonormal: Strength = 0.0,
+    weight_decay: Strength = 1e-4,
     name: str = "resnet",
 ) -> keras.Model:
     """A stem and four stages at `width` * (1, 2, 4, 8), of bottlenecks from 50 layers on.
@@ -288,6 +291,8 @@ IMAGENET = {
     "normprop_resnet50": "with CReLU 26.12% (table 4)",
 }
 SHALLOW, DEEP = (20, 32, 44, 56, 110), (230, 1202)
+# What a small net is where its row does not say otherwise.
+SMALL = {"preactivation": False, "final_norm": True, "last_bn": False}
 # Names with a checkpoint of their own.
 TRAINED = {"resnet20", "resnet20_lastbn", "crelu_resnet20", "preresnet20"}
 
@@ -300,7 +305,7 @@ def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **fixed) 
     return Variant(
         name,
         small_resnet,
-        {"depth": depth, **fixed},
+        {"depth": depth, **SMALL, **fixed},
         paper=paper,
         published=published,
         weights="cifar10" if name in TRAINED else None,
@@ -312,7 +317,7 @@ def _large(name: str, depth: int, paper: str, fixed=None, defaults=None) -> Vari
     return Variant(
         name,
         large_resnet,
-        {"depth": depth, **(fixed or {})},
+        {"depth": depth, "last_bn": False, **(fixed or {})},
         defaults=defaults or {},
         paper=paper,
         published=f"ImageNet top-1 error {error}" if error else "",
@@ -333,7 +338,7 @@ VARIANTS = [
         Variant(
             f"crelu_resnet{d}",
             small_resnet,
-            {"depth": d, "nonlinearity": "crelu"},
+            {"depth": d, **SMALL, "nonlinearity": "crelu"},
             paper=CRELU,
             published="CIFAR-10 error 5.72%, CIFAR-100 25.89% (table 2)" if d == 110 else "",
             weights="cifar10" if f"crelu_resnet{d}" in TRAINED else None,
@@ -345,7 +350,7 @@ VARIANTS = [
         Variant(
             f"normprop_resnet{d}",
             small_resnet,
-            {"depth": d},
+            {"depth": d, **SMALL},
             defaults={"norm": "normprop", "initializer": "glorot_uniform"},
             paper=CRELU,
             published="CIFAR-10 error 11.60%, CIFAR-100 37.60%; NormProp2 7.46%, 31.71% (table 2)"

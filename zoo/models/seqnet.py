@@ -4,6 +4,7 @@ Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", sections 4.2 and
 """
 
 import dataclasses
+from typing import Annotated, Literal
 
 import keras
 from keras import layers
@@ -13,7 +14,8 @@ from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
 from zoo.layers.batch_normalization import BATCH_NORM
 from zoo.layers.layer_factory import LayerFactory
 from zoo.models.image_model import image_model
-from zoo.models.input_shapes import STEMS, check_stem
+from zoo.models.input_shapes import STEMS, Stem, check_stem
+from zoo.models.options import Activation, Classes, InputShape, Range, Strength, Width
 from zoo.models.variant import Variant
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 
@@ -26,20 +28,20 @@ BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 
 def seqnet(
     depth: int,
     *,
-    input_shape: tuple[int, ...] = (224, 224, 3),
-    num_classes: int = 1000,
-    activation: str | None = "softmax",
+    input_shape: InputShape = (224, 224, 3),
+    num_classes: Classes = 1000,
+    activation: Activation = "softmax",
     features: bool = False,
-    stem: str = "imagenet",
-    width: int = 64,
-    init: str = "R",
+    stem: Stem = "imagenet",
+    width: Width = 64,
+    init: Literal["random", "orthogonal", "linear", "R", "O", "L"] = "R",
     tie_conv2: bool = True,
     tie_conv4: bool = False,
     inner_bias: bool = False,
     inner_norm: bool = False,
-    position: int = 1,
-    orthogonal: float = 1e-4,
-    weight_decay: float = 1e-4,
+    position: Annotated[int, Range(1, 3)] = 1,
+    orthogonal: Strength = 1e-4,
+    weight_decay: Strength = 1e-4,
     skip: bool = False,
     name: str = "seqnet",
 ) -> keras.Model:

@@ -1,13 +1,12 @@
 """A named network of a family: one row of the family's table."""
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import keras
 
-from zoo.models.arguments import ARGUMENTS, parse_arguments
+from zoo.models.options import Option, parse_options, read_options
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,15 @@ class Variant:
     @property
     def options(self) -> dict[str, Any]:
         """Arguments that a user may give, with their defaults."""
-        parameters = inspect.signature(self.family).parameters
+        return {name: option.default for name, option in self.signature.items()}
+
+    @property
+    def signature(self) -> dict[str, Option]:
+        """Arguments that a user may give: defaults, and what they may be."""
+        declared = read_options(self.family, ("name", *self.fixed))
         return {
-            name: self.defaults.get(name, parameters[name].default)
-            for name in parameters
-            if name in ARGUMENTS and name not in self.fixed
+            name: replace(option, default=self.defaults.get(name, option.default))
+            for name, option in declared.items()
         }
 
     def parse(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +53,7 @@ class Variant:
         Raises:
             ZooError: for an unknown option and for a value out of range.
         """
-        return parse_arguments(self.name, tuple(self.options), options)
+        return parse_options(self.name, self.signature, options)
 
     def build(self, **options: Any) -> keras.Model:
         """The model with fresh weights.

@@ -8,9 +8,10 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.layers.layer_factory import LayerFactory
+from zoo.layers.layer_factory import Initializer, LayerFactory
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
+from zoo.models.options import Activation, Classes, InputShape, Share, Strength, Units, Width
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -25,16 +26,16 @@ CONVOLUTIONS = (2, 2, 4, 4, 4)
 
 def vgg_bn(
     *,
-    input_shape: tuple[int, ...] = (224, 224, 3),
-    num_classes: int = 1000,
-    activation: str | None = "softmax",
+    input_shape: InputShape = (224, 224, 3),
+    num_classes: Classes = 1000,
+    activation: Activation = "softmax",
     features: bool = False,
-    width: int = 64,
-    units: int = 4096,
-    dropout: float = 0.5,
-    initializer: str = "he_normal",
-    orthonormal: float = 0.0,
-    weight_decay: float = 5e-4,
+    width: Width = 64,
+    units: Units = 4096,
+    dropout: Share = 0.5,
+    initializer: Initializer = "he_normal",
+    orthonormal: Strength = 0.0,
+    weight_decay: Strength = 5e-4,
     name: str = "vgg19_bn",
 ) -> keras.Model:
     """Five stages of 3x3 convolutions at `width` * (1, 2, 4, 8, 8), then three dense layers.
