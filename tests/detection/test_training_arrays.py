@@ -179,7 +179,7 @@ def test_object_without_outline_is_neither_object_nor_background():
 
 def test_no_outlines_at_all():
     found = picture(boxes=[[1, 1, 9, 9]], segmentation=None)
-    with pytest.raises(ZooError, match="mask_size=None"):
+    with pytest.raises(ZooError, match=r"model_args\.masks=False.*mask_size=None"):
         to_arrays(found, (64, 64))
     assert to_arrays(found, (64, 64), mask_size=None)["labels"][0] == 0
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from training.data import prepared
 from training.data.files import decoding
-from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
+from zoo.detection.annotated import AnnotatedImage, AnnotatedImages, upright_size
 from zoo.detection.coco import read_annotations, read_coco
 from zoo.detection.problems import Problems
 from zoo.errors import UnknownNameError
@@ -74,7 +74,7 @@ def _from_tfds(version_folder: Path, split: str) -> AnnotatedImages:
         with decoding(version_folder):
             objects = example["objects"]
             with Image.open(io.BytesIO(example["image"])) as image:
-                width, height = image.size
+                height, width = upright_size(image)
             boxes = np.array(objects["bbox"], np.float32).reshape(-1, 4)
             return AnnotatedImage(
                 int(example["image/id"]),

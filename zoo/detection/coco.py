@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.detection import coco_json
 from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
+from zoo.detection.coco_files import find_annotations
 from zoo.errors import UnknownNameError
 
 SPLITS = ("train", "validation")
@@ -22,14 +23,21 @@ def read_coco(folder: str | os.PathLike, split: str = "train") -> AnnotatedImage
     its path ("train"; "val", "valid" or "validation"), the pictures beside it, in `images/`, or
     in a folder named as COCO's are. A folder's only JSON file is its training set.
 
-    Pictures without objects are among them. What cannot be used is left out and told in one
-    warning: pictures that are missing; objects of unlisted pictures or unknown categories, without
-    a needed key, with a box of zero area or outside the picture. Boxes that leave the picture by
-    more than a pixel are clipped; objects whose outline is broken stay without.
+    Pictures without objects are among them. Boxes and outlines are those of the upright picture,
+    see `AnnotatedImage`. What cannot be used is left out, and one warning reports it by file and
+    id: pictures that are missing; objects of unlisted pictures or unknown categories, without a
+    needed key, with a box of zero area or outside the picture. Boxes that leave the picture by
+    more than a pixel are clipped; a missing box is that of the outline. Of an outline the broken
+    parts go; an object without any, where others have some, has a box to be measured by, but a
+    detector with masks takes it for neither object nor background. Names of categories lose
+    control characters and the blanks around them.
 
     Args:
-        folder: of the set.
+        folder: path of the set.
         split: "train" or "validation".
+
+    Returns:
+        `AnnotatedImages`.
 
     Raises:
         ZooError: unknown split; a broken file, or one without anything to use; several annotation
@@ -44,15 +52,18 @@ def read_coco(folder: str | os.PathLike, split: str = "train") -> AnnotatedImage
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
     folder = Path(os.path.abspath(Path(folder).expanduser()))
-    return read_annotations(*coco_json.find(folder, split))
+    return read_annotations(*find_annotations(folder, split))
 
 
 def read_annotations(path: Path, roots: Sequence[Path]) -> AnnotatedImages:
     """Read one JSON file of annotations.
 
     Args:
-        path: of the file.
+        path: Path of the file.
         roots: folders where its pictures may be; the first that has most of them is taken.
+
+    Returns:
+        `AnnotatedImages`.
 
     Raises:
         ZooError: the file is not of COCO's kind, or nothing in it can be used.

@@ -1,7 +1,6 @@
-"""Annotations in COCO's JSON: where they are in a folder, and which of them can be used."""
+"""Annotations in COCO's JSON, and which of them can be used."""
 
 import json
-import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,17 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from zoo.detection.masks import run_lengths
-from zoo.detection.problems import Problems, decoding
+from zoo.detection.annotated import upright_size
+from zoo.detection.coco_files import PictureFiles
+from zoo.detection.coco_objects import ObjectEntry, whole_number
+from zoo.detection.problems import Problems
 from zoo.errors import ZooError
 
-# The words in the names of files and folders that tell a split.
-WORDS = {"train": ("train", "training"), "validation": ("val", "valid", "validation")}
+# What no label may hold: control characters, line separators, marks of direction, lone surrogates.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
-# Annotators round; a box further out is an error.
-OUTSIDE_BY = 1.0
+_NOT_LEARNED = "object without usable outline, not learned where masks are learned"
 
 
 @dataclass(frozen=True)
@@ -44,201 +42,127 @@ class Content:
     problems: Problems
 
 
-def find(folder: Path, split: str) -> tuple[Path, list[Path]]:
-    """The annotations of a split in any folder, and where its pictures may be.
-
-    A split is told by a word in the name of the JSON file or of its folder: "train"; "val",
-    "valid" or "validation". A folder's only JSON file is of the training set, whatever its name.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ZooError: there are several.
-    """
-    found = sorted(path for depth in ("*.json", "*/*.json") for path in folder.glob(depth))
-    # COCO's archive also holds captions and keypoints of the same pictures.
-    found = [path for path in found if path.name.startswith("instances_")] or found
-    fitting = [path for path in found if _words(path, folder) & set(WORDS[split])]
-    if not fitting and split == "train" and len(found) == 1:
-        fitting = found
-    if not fitting:
-        listed = ", ".join(str(path.relative_to(folder)) for path in found[:8]) or "no JSON file"
-        raise FileNotFoundError(
-            f"no annotations for {split} in {folder}; looked for *.json and */*.json with one of "
-            f"the words {', '.join(WORDS[split])} in their path. Found: {listed}"
-        )
-    if len(fitting) > 1:
-        listed = ", ".join(str(path.relative_to(folder)) for path in fitting[:8])
-        raise ZooError(f"{folder} has several annotation files for {split}: {listed}. Leave one.")
-    path = fitting[0]
-    names = [path.stem.removeprefix("instances_"), split, *WORDS[split]]
-    roots = [base / name for name in names for base in (folder, folder / "images")]
-    return path, [path.parent, path.parent / "images", folder / "images", folder, *roots]
-
-
-def _words(path: Path, folder: Path) -> set[str]:
-    return set(re.findall("[a-z]+", str(path.relative_to(folder)).lower()))
-
-
 def read(path: Path, roots: Sequence[Path]) -> Content:
     """Read and check annotations.
 
     Args:
-        path: of the JSON file.
+        path: Path of the JSON file.
         roots: folders where the pictures may be; the first that has most of them is taken.
+
+    Returns:
+        `Content`.
 
     Raises:
         ZooError: the file is not of COCO's kind, or nothing in it can be used.
     """
-    with decoding(path):
-        content = json.loads(path.read_text("utf-8"))
-        images, annotations = content["images"], content["annotations"]
-        categories = sorted(content["categories"], key=lambda category: category["id"])
-        ids = tuple(category["id"] for category in categories)
-        labels = tuple(str(category["name"]) for category in categories)
-        if len(set(ids)) < len(ids):
-            raise ZooError(f"{path} has several categories of one id. Received: {list(ids)}")
-        problems = Problems(path)
-        pictures = _pictures(images, roots, problems)
-        left_out = {image.get("id") for image in images} - set(pictures) - {None}
-        label_of = {category_id: i for i, category_id in enumerate(ids)}
-        objects = defaultdict(list)
-        outlines = any(annotation.get("segmentation") for annotation in annotations)
-        for i, annotation in enumerate(annotations):
-            if annotation.get("image_id") in left_out:
-                continue  # with its picture, which is reported
-            checked = _Annotation(annotation, i, problems)
-            if row := checked.usable(pictures, label_of, outlines):
-                objects[annotation["image_id"]].append(row)
+    problems = Problems(path)
+    images, annotations, categories = _lists(path, problems)
+    names = _categories(path, categories, problems)
+    pictures = _pictures(images, roots, problems)
+    left_out = {whole_number(image.get("id")) for image in images} - set(pictures) - {None}
+    label_of = {category_id: i for i, category_id in enumerate(names)}
+    objects = defaultdict(list)
+    bare = []  # places of objects without outline
+    for i, annotation in enumerate(annotations):
+        number = whole_number(annotation.get("image_id"))
+        if number in left_out:
+            continue  # with its picture, which is reported
+        entry = ObjectEntry(annotation, i, problems)
+        if row := entry.usable(pictures, label_of):
+            objects[number].append(row)
+            if row["segmentation"] is None:
+                bare.append(f"{entry.place}: {entry.flaw}")
     if not pictures or (annotations and not objects):
         raise ZooError(f"{path} holds nothing that can be used.\n{problems}")
+    if any(annotation.get("segmentation") for annotation in annotations):
+        for place in bare:
+            problems.add(_NOT_LEARNED, place)
     rows = [(picture, objects[number]) for number, picture in pictures.items()]
-    return Content(rows, labels, ids, outlines, problems)
+    outlines = any(row["segmentation"] is not None for own in objects.values() for row in own)
+    return Content(rows, tuple(names.values()), tuple(names), outlines, problems)
+
+
+def _lists(path: Path, problems: Problems) -> list[list[dict[str, Any]]]:
+    """The entries of "images", "annotations" and "categories"."""
+    try:
+        content = json.loads(path.read_text("utf-8-sig"))  # with or without a byte order mark
+    except (ValueError, RecursionError) as error:
+        raise ZooError(
+            f"{path} cannot be decoded ({error}); it is no JSON in UTF-8, or cut off: replace it "
+            "by a fresh copy"
+        ) from error
+    lists = []
+    for key in ("images", "annotations", "categories"):
+        entries = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(entries, list):
+            received = sorted(content) if isinstance(content, dict) else type(content).__name__
+            raise ZooError(
+                f"{path} is not in COCO's format: it must be an object with the lists 'images', "
+                f"'annotations' and 'categories'. Received: {received}"
+            )
+        lists.append([entry for entry in entries if isinstance(entry, dict)])
+        for i, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                problems.add("entry that is no object, left out", f"entry {i} of {key}: {entry!r}")
+    return lists
+
+
+def _categories(path: Path, entries: Sequence[dict], problems: Problems) -> dict[int, str]:
+    """Number -> name, by ascending number."""
+    names: dict[int, str] = {}
+    for i, entry in enumerate(entries):
+        number, name = whole_number(entry.get("id")), entry.get("name")
+        text = str(name) if isinstance(name, str | int | float) else ""
+        label = _UNFIT.sub(" ", text).strip()
+        if number is None or not label:
+            place = f"entry {i} of categories: {entry.get('id')!r}, {name!r}"
+            problems.add("category without whole id or name, left out", place)
+        elif number in names:
+            ids = [category.get("id") for category in entries]
+            raise ZooError(f"{path} has several categories of one id. Received: {ids}")
+        else:
+            names[number] = label
+            if label != text:
+                place = f"category {number}: {name!r} -> {label!r}"
+                problems.add("name with control characters or blanks around it, cleaned", place)
+    return dict(sorted(names.items()))
 
 
 def _pictures(
     images: Sequence[dict], roots: Sequence[Path], problems: Problems
 ) -> dict[int, dict[str, Any]]:
     """The usable entries by id."""
-    there = _Listing()
-    names = [image["file_name"] for image in images if image.get("file_name")]
-    root = max(roots, key=lambda root: sum(there.has(root / name) for name in names))
-    found = {}
+    files = PictureFiles()
+    names = [name for image in images if isinstance(name := image.get("file_name"), str)]
+    root = max(roots, key=lambda root: sum(files.find(root, name) is not None for name in names))
+    pictures: dict[int, dict[str, Any]] = {}
     for i, image in enumerate(images):
-        number, name = image.get("id"), image.get("file_name")
+        number, name = whole_number(image.get("id")), image.get("file_name")
         place = f"picture {number}: {name}"
-        if number is None or not name:
-            problems.add("picture without id or file_name, left out", f"entry {i} of images")
-        elif number in found:
-            problems.add("picture whose id was given before, left out", place)
-        elif not there.has(root / name):
+        if number is None or not name or not isinstance(name, str):
+            place = f"entry {i} of images: {image.get('id')!r}, {name!r}"
+            problems.add("picture without whole id or file_name, left out", place)
+        elif number in pictures:
+            problems.add("picture whose id is taken, left out", place)
+        elif (path := files.find(root, name)) is None:
             problems.add(f"picture that is missing in {root}, left out", place)
-        elif size := _size(image, root / name):
+        elif size := _size(image, path):
             height, width = size
-            found[number] = {"id": number, "path": root / name, "height": height, "width": width}
+            pictures[number] = {"id": number, "path": path, "height": height, "width": width}
         else:
             problems.add("picture that cannot be opened, left out", place)
-    return found
+    return pictures
 
 
 def _size(image: dict, path: Path) -> tuple[int, int] | None:
-    """(height, width), of the entry or else of the file."""
-    size = image.get("height"), image.get("width")
-    if all(isinstance(side, int) and side > 0 for side in size):
-        return size
+    """(height, width), of the entry or else of the file, upright."""
+    height, width = (whole_number(image.get(side)) for side in ("height", "width"))
+    if height and width and height > 0 and width > 0:
+        return height, width
+    from PIL import Image
+
     try:
-        with decoding(path), Image.open(path) as picture:
-            return picture.height, picture.width
-    except ZooError:
+        with Image.open(path) as picture:
+            return upright_size(picture)
+    except Exception:  # Pillow's readers raise of every kind on damaged headers
         return None
-
-
-class _Listing:
-    """Which files there are, each folder read once: asking for 118,287 files is slow."""
-
-    def __init__(self):
-        self.folders: dict[Path, set[str]] = {}
-
-    def has(self, path: Path) -> bool:
-        folder = path.parent
-        if folder not in self.folders:
-            exists = folder.is_dir()
-            self.folders[folder] = {p.name for p in folder.iterdir()} if exists else set()
-        return path.name in self.folders[folder]
-
-
-@dataclass
-class _Annotation:
-    """One entry of "annotations" under check."""
-
-    entry: dict[str, Any]
-    index: int
-    problems: Problems
-
-    def usable(
-        self, pictures: dict[int, dict], label_of: dict[int, int], outlines: bool
-    ) -> dict[str, Any] | None:
-        """As in `Content.rows`, or None."""
-        entry = self.entry
-        missing = [key for key in ("image_id", "category_id", "bbox") if entry.get(key) is None]
-        if missing:
-            return self._add("object without a needed key, left out", ", ".join(missing))
-        if (picture := pictures.get(entry["image_id"])) is None:
-            return self._add("object of a picture that is not listed, left out", entry["image_id"])
-        if (label := label_of.get(entry["category_id"])) is None:
-            return self._add("object of an unknown category, left out", entry["category_id"])
-        if (box := self._box(picture)) is None:
-            return None
-        outline = entry.get("segmentation") or None
-        if outlines and (wrong := _wrong(outline, picture)):
-            self._add("object whose outline cannot be used, taken without", wrong)
-            outline = None
-        return {
-            "bbox": box,
-            "label": label,
-            "iscrowd": bool(entry.get("iscrowd", 0)),
-            "area": float(entry.get("area") or box[2] * box[3]),
-            "segmentation": outline,
-        }
-
-    def _box(self, picture: dict) -> list[float] | None:
-        box = self.entry["bbox"]
-        numbers = isinstance(box, list) and all(isinstance(v, int | float) for v in box)
-        if not numbers or len(box) != 4 or not all(map(math.isfinite, box)):
-            return self._add("box that is not four finite numbers, left out", box)
-        x, y, width, height = box
-        if width <= 0 or height <= 0:
-            return self._add("box of zero area, left out", box)
-        left, right = (min(max(v, 0), picture["width"]) for v in (x, x + width))
-        top, bottom = (min(max(v, 0), picture["height"]) for v in (y, y + height))
-        size = f"{box} in {picture['width']} x {picture['height']} pixels"
-        if right <= left or bottom <= top:
-            return self._add("box outside its picture, left out", size)
-        if max(left - x, top - y, x + width - right, y + height - bottom) > OUTSIDE_BY:
-            self._add("box that leaves its picture, clipped", size)
-            return [left, top, right - left, bottom - top]
-        return box
-
-    def _add(self, kind: str, what: object) -> None:
-        number = self.entry.get("id")
-        name = f"entry {self.index} of annotations" if number is None else f"annotation {number}"
-        picture = self.entry.get("image_id")
-        self.problems.add(kind, f"{name} (picture {picture}): {what}")
-
-
-def _wrong(outline: Any, picture: dict[str, Any]) -> str:
-    """What keeps an outline from use; empty where nothing does."""
-    if isinstance(outline, list):
-        for polygon in outline:
-            if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-                return "a polygon without 3 corners"
-            if not all(isinstance(v, int | float) and math.isfinite(v) for v in polygon):
-                return "a corner that is not finite"
-        return ""
-    if not isinstance(outline, dict):
-        return "there is none"
-    try:
-        run_lengths(outline)
-    except ZooError as error:
-        return str(error)
-    size = [picture["height"], picture["width"]]
-    return "" if list(outline["size"]) == size else f"size {outline['size']}, not {size}"

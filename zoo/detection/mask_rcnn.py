@@ -294,6 +294,17 @@ class MaskRCNN(keras.Model):
         """What one image costs, see `zoo.detection.cost.multiply_adds_of_parts`."""
         return multiply_adds_of_parts(self, training)
 
+    def export(self, filepath, format="tf_saved_model", *, input_signature=None, **kwargs):
+        """As `keras.Model.export`: images -> detections."""
+        if input_signature is None:  # which Keras knows of models alone that it has built itself
+            if keras.backend.backend() == "jax":
+                raise ZooError(
+                    f"{self.name}: JAX cannot export a detector for batches of any size. Load it "
+                    "with KERAS_BACKEND=tensorflow and export it there."
+                )
+            input_signature = [keras.InputSpec(shape=self.input_shape, dtype="float32")]
+        super().export(filepath, format, input_signature=input_signature, **kwargs)
+
     def get_config(self):
         return {
             "name": self.name,

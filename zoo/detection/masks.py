@@ -1,6 +1,7 @@
 """Masks of objects on the host: COCO's polygons and run lengths, box frames, pasting."""
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,7 +144,7 @@ def encode_rle(mask: np.ndarray, compressed: bool = True) -> dict[str, Any]:
 def run_lengths(rle: Mapping[str, Any]) -> np.ndarray:
     """The checked lengths of the runs, int64; see `decode_rle`."""
     try:
-        (height, width), lengths = rle["size"], rle["counts"]
+        (height, width), lengths = map(operator.index, rle["size"]), rle["counts"]
         if not isinstance(lengths, str | bytes):
             lengths = np.array(lengths, np.int64).reshape(-1)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -271,7 +272,7 @@ def _to_string(lengths: np.ndarray) -> str:
 
 
 def _from_string(string: str | bytes) -> np.ndarray:
-    data = string.encode("ascii") if isinstance(string, str) else string
+    data = string.encode("utf-8") if isinstance(string, str) else string
     codes = np.frombuffer(data, "uint8").astype("int64") - 48
     if not len(codes):
         return codes

@@ -1,50 +1,49 @@
 """What is wrong with a set of annotated photos."""
 
-import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-
-from zoo.errors import ZooError
 
 SHOWN = 3  # examples of each kind of problem
 
 
 class Problems:
-    """What is wrong with a source, and what was done about it.
+    """What is wrong with a source, and what was done about it. Its text is a report.
+
+    Args:
+        source: Path or str, the file or folder.
 
     Attributes:
-        source: the file.
-        found: kind of problem -> every place where it was found.
+        source: as above.
+        places: dict of a kind of problem, as a phrase -> every place where it is.
+
+    Example:
+
+    >>> problems = Problems("train.json")
+    >>> problems.add("box of zero area, left out", "annotation 7")
+    >>> print(problems)
+    train.json has problems:
+      1 x box of zero area, left out: annotation 7
     """
 
     def __init__(self, source: Path | str):
         self.source = source
-        self.found: dict[str, list[str]] = defaultdict(list)
+        self.places: dict[str, list[str]] = defaultdict(list)
 
-    def add(self, kind: str, place: str):
-        self.found[kind].append(place)
+    def add(self, kind: str, place: str) -> None:
+        """Notes one more of a kind."""
+        self.places[kind].append(place)
 
-    def __len__(self):
-        return sum(map(len, self.found.values()))
+    def extend(self, other: "Problems") -> None:
+        """Notes all that another report has."""
+        for kind, places in other.places.items():
+            self.places[kind].extend(places)
 
-    def __str__(self):
+    def __len__(self) -> int:
+        return sum(map(len, self.places.values()))
+
+    def __str__(self) -> str:
         lines = [f"{self.source} has problems:"]
-        for kind, places in self.found.items():
+        for kind, places in self.places.items():
             more = f"; and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
             lines.append(f"  {len(places)} x {kind}: {'; '.join(places[:SHOWN])}{more}")
         return "\n".join(lines)
-
-
-@contextlib.contextmanager
-def decoding(path: Path | str) -> Iterator[None]:
-    """Turn whatever a decoder raises about `path` into one ZooError that names the file."""
-    try:
-        yield
-    except (FileNotFoundError, ImportError, MemoryError, PermissionError, ZooError):
-        raise
-    except Exception as error:  # each decoder has its own kinds
-        raise ZooError(
-            f"{path} cannot be decoded ({type(error).__name__}: {error}); the file is corrupt, "
-            "truncated or of another format: replace it by a fresh copy"
-        ) from error

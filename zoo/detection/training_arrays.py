@@ -123,8 +123,9 @@ def to_arrays(
     if mask_size:
         if detection.segmentation is None and len(chosen):
             raise ZooError(
-                "These objects have no outlines, as those of tensorflow-datasets. Give "
-                "mask_size=None for boxes alone, or read COCO's own files."
+                "These objects have boxes but no outlines, so masks cannot be learned. Train a "
+                "detector of boxes alone: model_args.masks=False on the command line of "
+                "training.train; masks=False for zoo.create and mask_size=None for to_arrays."
             )
         outlines = [detection.segmentation[i] for i in chosen]
         crowd |= np.array([outline is None for outline in outlines], bool)

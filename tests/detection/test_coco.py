@@ -1,5 +1,6 @@
 """COCO's detections from its own files and from tensorflow-datasets."""
 
+import dataclasses
 import io
 import re
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.coco_folder import POLYGON, RUNS, annotation, write_coco
+from tests.support.coco_folder import POLYGON, RUNS, annotation, write_coco, write_folder
 from tests.support.fake_sets import write_tfds
 from training.data.coco import UNUSED, read_detections
+from zoo.detection import read_coco
+from zoo.errors import ZooError
+from zoo.images import read_image
 
 pytestmark = pytest.mark.once
 
@@ -95,11 +99,19 @@ def test_bad_input(tmp_path):
         read_detections("coco2017", "train", tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"images": []}'])
-def test_broken_annotations(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "cannot be decoded"),
+        ("{", "cannot be decoded"),
+        ("[]", "is not in COCO's format"),
+        ('{"images": []}', "is not in COCO's format"),
+    ],
+)
+def test_broken_annotations(tmp_path, text, words):
     path = write_coco(tmp_path)
     path.write_text(text)
-    with pytest.raises(ValueError, match=re.escape(f"{path} cannot be decoded")):
+    with pytest.raises(ZooError, match=re.escape(f"{path} {words}")):
         read_detections("coco2017", "validation", tmp_path)
 
 
@@ -108,9 +120,9 @@ def test_broken_pictures(tmp_path):
     first, second = read_detections("coco2017", "validation", tmp_path)
     first.image.write_bytes(first.image.read_bytes()[:-200])
     second.image.unlink()
-    with pytest.raises(ValueError, match=r"picture 42, .*a\.jpg cannot be decoded"):
+    with pytest.raises(ZooError, match=r"picture 42: .*a\.jpg cannot be decoded"):
         first.pixels()
-    with pytest.raises(FileNotFoundError, match=r"b\.jpg"):
+    with pytest.raises(ZooError, match=r"picture 7: There is no file .*b\.jpg"):
         second.pixels()
 
 
@@ -128,7 +140,7 @@ def test_pictures_that_cannot_be_read_are_left_out(tmp_path):
     assert (len(detections), len(detections.problems)) == (4, 0)  # nothing was decoded yet
     with pytest.warns(UserWarning, match=r"2 x picture that cannot be read, left out") as told:
         readable = detections.readable(threads=2)
-    assert "picture 0, " in str(told[0].message)
+    assert "picture 0: " in str(told[0].message)
     assert "picture 2, " in str(told[0].message)
     assert "(10, 20) pixels (height, width), but its annotations are of (20, 10)" in str(
         told[0].message
@@ -159,3 +171,48 @@ def test_real_subset(shared_data, split):
             if isinstance(outline, list):
                 points = np.concatenate([np.reshape(p, (-1, 2)) for p in outline])
                 assert np.allclose([*points.min(0), *points.max(0)], box, atol=1)
+
+
+def write_photo(folder, orientation, size, name="a.jpg"):
+    """A set of one photo of 20 x 10 pixels as stored, white in the first quarter of its rows."""
+    pixels = np.zeros((20, 10, 3), "uint8")
+    pixels[:5] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    height, width = size
+    images = [{"id": 3, "file_name": name, "height": height, "width": width}]
+    write_folder(folder, "train.json", "train", name, images=images)
+    Image.fromarray(pixels).save(folder / "train" / name, quality=95, exif=exif)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(3, (20, 10)), (6, (10, 20)), (8, (10, 20))])
+def test_pictures_are_upright_as_in_prediction(tmp_path, orientation, size):
+    write_photo(tmp_path, orientation, size)
+    with pytest.warns(UserWarning, match=f"a.jpg: EXIF orientation {orientation}"):
+        [image] = images = read_coco(tmp_path).readable()
+    assert image.orientation() == orientation
+    assert list(images.problems.places) == [
+        "picture turned upright, to which its boxes must belong"
+    ]
+    assert image.size == size
+    np.testing.assert_array_equal(image.pixels(), read_image(image.image))
+    white = {3: np.s_[15:], 6: np.s_[:, 15:], 8: np.s_[:, :5]}[orientation]
+    assert image.pixels()[white].mean() > 250
+    assert image.pixels().mean() < 80
+    in_memory = dataclasses.replace(image, image=image.image.read_bytes())
+    np.testing.assert_array_equal(in_memory.pixels(), image.pixels())
+
+
+def test_sizes_of_pictures_as_stored_are_refused_with_the_orientation(tmp_path):
+    write_photo(tmp_path, 6, (20, 10))
+    images = read_coco(tmp_path)
+    with pytest.raises(
+        ZooError, match=r"EXIF orientation 6, but its annotations are of \(20, 10\)"
+    ):
+        images[0].pixels()
+    with pytest.raises(ZooError, match=r"(?s)No picture can be read.*remove the orientation"):
+        images.readable()
+    write_folder(tmp_path / "open", "train.json", "train", images=[{"id": 3, "file_name": "a.jpg"}])
+    write_photo(tmp_path / "photo", 6, (20, 10))
+    (tmp_path / "photo/train/a.jpg").replace(tmp_path / "open/train/a.jpg")
+    assert read_coco(tmp_path / "open")[0].size == (10, 20)  # no size stated: that of the upright
