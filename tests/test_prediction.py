@@ -134,7 +134,7 @@ def test_equal_probabilities_keep_the_order_of_classes():
 
 def test_name_is_loaded(model, monkeypatch):
     asked = []
-    monkeypatch.setattr("zoo.hub.index.load", lambda name: asked.append(name) or model)
+    monkeypatch.setattr("zoo.hub.loading.load", lambda name: asked.append(name) or model)
     assert predict("mlp.test", noise(16, 16)) == predict(model, noise(16, 16))
     assert asked == ["mlp.test"]
 

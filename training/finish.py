@@ -13,7 +13,7 @@ from training.recipe import Recipe
 from zoo.callbacks import recalibrate_batch_norm
 from zoo.checkpoint.card import Card, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
-from zoo.checkpoint.new_card import new_card
+from zoo.checkpoint.new import new_card
 from zoo.files import write_atomically
 from zoo.models.transfer import copy_weights
 

@@ -68,7 +68,8 @@ def publish(
     from training.data import read
     from training.evaluate import command, measure
     from zoo.checkpoint.card import Metric
-    from zoo.checkpoint.folder import load_checkpoint, read_card, save_checkpoint
+    from zoo.checkpoint.files import read_card
+    from zoo.checkpoint.folder import load_checkpoint, save_checkpoint
     from zoo.errors import ZooError
 
     if not (run / "metrics.json").is_file():

@@ -37,7 +37,8 @@ if TYPE_CHECKING or not _is_console_command():
     )
     from zoo.creation import create
     from zoo.formats.conversion import convert
-    from zoo.hub.index import card, list_weights, load
+    from zoo.hub.index import card, list_weights
+    from zoo.hub.loading import load
     from zoo.hub.publish import publish
     from zoo.prediction import predict
     from zoo.preprocessing import preprocess

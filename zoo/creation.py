@@ -8,7 +8,7 @@ import keras
 
 from zoo.detection.variants import Detector
 from zoo.errors import ZooError
-from zoo.hub.index import load
+from zoo.hub.loading import load
 from zoo.models.deferred import build_without_values, fill
 from zoo.models.transfer import copy_weights
 from zoo.models.variant import Variant

@@ -47,9 +47,9 @@ def predict(
         if not isinstance(value, int | np.integer) or value < 1:
             raise ZooError(f"{name} must be an integer of at least 1. Received: {name}={value!r}")
     if isinstance(model, str | os.PathLike):
-        from zoo.hub import index
+        from zoo.hub import loading
 
-        model = index.load(model)
+        model = loading.load(model)
     _check_classifier(model)
     how = how_of(model)
     sequence, single = as_sequence(images)

@@ -6,7 +6,7 @@ from PIL import Image
 
 import zoo
 from zoo.checkpoint import BatchNorm, Card, Metric, Training, save_checkpoint
-from zoo.hub import index
+from zoo.hub import index, loading
 from zoo.preprocessing import Preprocess
 
 CARD = Card(
@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return index.load(folder)
+    return loading.load(folder)
 
 
 @pytest.fixture(autouse=True)

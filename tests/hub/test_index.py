@@ -10,7 +10,7 @@ import zoo
 from tests.support.checkpoints import edit_card, make_checkpoint, predict
 from zoo import registry
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
-from zoo.hub import index, pins
+from zoo.hub import index, loading, pins
 
 
 @pytest.fixture(scope="module")
@@ -63,33 +63,33 @@ def test_nothing_shipped(tmp_path, monkeypatch):
 
 
 def test_by_name(shipped):
-    assert index.load("maxnorm_mlp3.more").zoo_card.name == "maxnorm_mlp3.more"
-    assert index.load("maxnorm_mlp3.toy").zoo_card.version == 2  # the wheel's
-    assert index.load("maxnorm_mlp3").zoo_card.name == "maxnorm_mlp3.toy"
+    assert loading.load("maxnorm_mlp3.more").zoo_card.name == "maxnorm_mlp3.more"
+    assert loading.load("maxnorm_mlp3.toy").zoo_card.version == 2  # the wheel's
+    assert loading.load("maxnorm_mlp3").zoo_card.name == "maxnorm_mlp3.toy"
     assert index.card("maxnorm_mlp3") == index.card("maxnorm_mlp3.toy")
-    assert index.load("maxnorm_mlp3", num_classes=0).zoo_card.labels == ()
-    assert predict(index.load("maxnorm_mlp3.toy", activation=None)).sum() != pytest.approx(4)
+    assert loading.load("maxnorm_mlp3", num_classes=0).zoo_card.labels == ()
+    assert predict(loading.load("maxnorm_mlp3.toy", activation=None)).sum() != pytest.approx(4)
 
 
 def test_by_folder(shipped, tmp_path, monkeypatch):
     folder = shipped[1] / "maxnorm_mlp5.toy"
-    assert index.load(folder).zoo_card == index.card(str(folder)) == index.card(folder)
+    assert loading.load(folder).zoo_card == index.card(str(folder)) == index.card(folder)
     monkeypatch.chdir(tmp_path)
     (shipped[1] / "maxnorm_mlp5.toy").rename(tmp_path / "mine")
     assert index.card("mine").name == "maxnorm_mlp5.toy"
     assert index.card("./mine").name == "maxnorm_mlp5.toy"
     with pytest.raises(CheckpointError, match=r"nowhere.*zoo\.json is missing: there is no such"):
-        index.load("./nowhere")
+        loading.load("./nowhere")
 
 
 def test_home_folder(shipped, monkeypatch):
     monkeypatch.setenv("HOME", str(shipped[1]))
     assert index.card("~/maxnorm_mlp5.toy").name == "maxnorm_mlp5.toy"
     with pytest.raises(CheckpointError, match="there is no such"):
-        index.load("~nobody-of-this-name/maxnorm_mlp5.toy")
+        loading.load("~nobody-of-this-name/maxnorm_mlp5.toy")
 
 
-@pytest.mark.parametrize("function", [index.load, index.card])
+@pytest.mark.parametrize("function", [loading.load, index.card])
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -116,17 +116,17 @@ def test_unknown(shipped, function, name, words):
 )
 def test_no_checkpoint(shipped, name, words):
     with pytest.raises(ZooError, match=words):
-        index.load(name)
+        loading.load(name)
 
 
 def test_default_that_is_not_shipped(shipped):
     (shipped[0] / "maxnorm_mlp3.toy" / "zoo.json").unlink()
     (shipped[1] / "maxnorm_mlp3.toy" / "zoo.json").unlink()
     with pytest.raises(ZooError, match=r"no default checkpoint here.*There is: maxnorm_mlp3\.more"):
-        index.load("maxnorm_mlp3")
+        loading.load("maxnorm_mlp3")
 
 
-@pytest.mark.parametrize("function", [index.load, index.card])
+@pytest.mark.parametrize("function", [loading.load, index.card])
 def test_a_shipped_folder_holds_what_its_name_says(shipped, function):
     edit_card(shipped[1] / "maxnorm_mlp5.toy", lambda c: c.update(name="maxnorm_mlp5.other"))
     with pytest.raises(CheckpointError, match=r"name must be 'maxnorm_mlp5\.toy' here"):

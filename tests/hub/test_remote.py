@@ -13,7 +13,7 @@ from tests.support.children import call, card_name, fetch, imported, listed, loa
 from tests.support.loopback import OWNER, READER
 from tests.support.loopback.faults import Fault
 from zoo.errors import CheckpointError, HubError, ZooError
-from zoo.hub import index, remote
+from zoo.hub import loading, remote
 
 pytestmark = pytest.mark.once
 
@@ -182,7 +182,7 @@ def test_tokens_are_told_to_nobody(hub, folder, home, token):
 )
 def test_no_address(address):
     with pytest.raises(ZooError, match="named by 'hf://org/name'"):
-        index.load(address)
+        loading.load(address)
 
 
 def test_addresses():

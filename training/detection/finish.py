@@ -14,7 +14,7 @@ from training.detection.network import arguments, copy_of
 from training.detection.recipe import DetectionRecipe
 from zoo.checkpoint.card import Card, Metric, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
-from zoo.checkpoint.new_card import new_card
+from zoo.checkpoint.new import new_card
 from zoo.detection.annotated import AnnotatedImages
 from zoo.files import write_atomically
 

@@ -1,5 +1,8 @@
 """Checkpoints on disk: cards, folders, weights."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from zoo.checkpoint.card import (
     BatchNorm,
     Card,
@@ -10,8 +13,11 @@ from zoo.checkpoint.card import (
     parse_card,
     to_json,
 )
-from zoo.checkpoint.folder import load_checkpoint, read_card, save_checkpoint
-from zoo.checkpoint.new_card import new_card
+from zoo.checkpoint.files import read_card
+
+if TYPE_CHECKING:
+    from zoo.checkpoint.folder import load_checkpoint, save_checkpoint
+    from zoo.checkpoint.new import new_card
 
 __all__ = [
     "BatchNorm",
@@ -27,3 +33,16 @@ __all__ = [
     "save_checkpoint",
     "to_json",
 ]
+
+# Imported when first asked for: they bring Keras in.
+_LATER = {
+    "load_checkpoint": "zoo.checkpoint.folder",
+    "new_card": "zoo.checkpoint.new",
+    "save_checkpoint": "zoo.checkpoint.folder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name]), name)

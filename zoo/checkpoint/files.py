@@ -9,8 +9,8 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from zoo.checkpoint.card import FileEntry
-from zoo.checkpoint.schema import refuse
+from zoo.checkpoint.card import CARD_FILE, Card, FileEntry, parse_card
+from zoo.checkpoint.schema import MAX_BYTES, refuse
 from zoo.errors import CheckpointError
 from zoo.files import replaced, write_to_disk
 
@@ -18,6 +18,26 @@ AGAIN = "get the checkpoint again"
 
 # What a file is made of: pieces of it, given the sizes and hashes of the files written before.
 Content = Callable[[Mapping[str, FileEntry]], Iterable[bytes]]
+
+
+def read_card(folder: str | os.PathLike) -> Card:
+    """Reads the card of a checkpoint folder.
+
+    Args:
+        folder: str or path, of the checkpoint.
+
+    Returns:
+        Card.
+
+    Raises:
+        CheckpointError: there is none, or it is not as `Card` says.
+
+    Example:
+
+    >>> read_card("weights/seqnet18.cifar10").params
+    """
+    path = Path(folder) / CARD_FILE
+    return parse_card(read_file(path, MAX_BYTES), str(path))
 
 
 def read_file(path: Path, limit: int) -> bytes:

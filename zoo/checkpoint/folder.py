@@ -25,9 +25,9 @@ from zoo.checkpoint.card import (
     parse_card,
     to_json,
 )
-from zoo.checkpoint.files import Content, read_file, write_files
+from zoo.checkpoint.files import Content, read_card, write_files
 from zoo.checkpoint.readme import CURVE_FILE, readme
-from zoo.checkpoint.schema import MAX_BYTES, refuse
+from zoo.checkpoint.schema import refuse
 from zoo.checkpoint.tensors import (
     MAX_SHARD_SIZE,
     Spec,
@@ -42,16 +42,6 @@ from zoo.models.deferred import TooManyWeights, build_without_values, fill
 from zoo.models.transfer import compare_shapes, first_names, paths_in
 
 _log = logging.getLogger("zoo")
-
-
-def read_card(folder: str | os.PathLike) -> Card:
-    """Reads the card of a checkpoint folder.
-
-    Raises:
-        CheckpointError: there is none, or it is not as `zoo.checkpoint.card.Card` says.
-    """
-    path = Path(folder) / CARD_FILE
-    return parse_card(read_file(path, MAX_BYTES), str(path))
 
 
 def save_checkpoint(

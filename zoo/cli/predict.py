@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from zoo.hub import index
+    from zoo.hub import index, loading
     from zoo.registry import find
 
     task = find(index.card(arguments.model).architecture).task
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if task == "detection":
         pictures = picture_files(arguments.photos, options["to"])
         _make_folders({path.parent for path in pictures.values()})
-    model = index.load(arguments.model)
+    model = loading.load(arguments.model)
     results = []
     for photo in arguments.photos:
         try:

@@ -7,7 +7,7 @@ import keras
 
 from zoo.creation import create
 from zoo.errors import UnknownNameError, ZooError
-from zoo.hub import index
+from zoo.hub import index, loading
 from zoo.initializers import Orthonormal
 from zoo.registry import find, variants
 from zoo.signals.taps import kernels_of, layers_of
@@ -42,7 +42,7 @@ def load(name: str) -> tuple[keras.Model, list[str]]:
         hint = "A .keras file and keras.applications.NAME can be probed, too."
         raise UnknownNameError("model or checkpoint", name, known, hint)
     _check_task(name, index.card(name).architecture)
-    return index.load(name, activation=None), [f"Model: the checkpoint {name}."]
+    return loading.load(name, activation=None), [f"Model: the checkpoint {name}."]
 
 
 def initialize(model: keras.Model, name: str, seed: int) -> str:

@@ -45,9 +45,9 @@ def predict(
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ZooError(f"batch_size must be an integer of at least 1. Received: {batch_size!r}")
     if isinstance(model, str | os.PathLike):
-        from zoo.hub import index
+        from zoo.hub import loading
 
-        model = index.load(model)
+        model = loading.load(model)
     if not isinstance(model, MaskRCNN):
         raise ZooError(f"{getattr(model, 'name', model)} is no detector: zoo.predict is for it.")
     preprocess = how_of(model)

@@ -2,12 +2,19 @@
 
 import importlib
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zoo.hub.index import card, list_weights, load
-from zoo.hub.publish import Published, publish
+from zoo.hub.cache import Cached, list_cached
+from zoo.hub.index import card, list_weights
+from zoo.hub.published import Published
 
-__all__ = ["Published", "card", "list_weights", "load", "publish"]
+if TYPE_CHECKING:
+    from zoo.hub.loading import load
+
+__all__ = ["Cached", "Published", "card", "list_cached", "list_weights", "load"]
+
+# Imported when first asked for: it brings Keras in.
+_LATER = {"load": "zoo.hub.loading"}
 
 # Where the names are now that this package had before it was divided.
 _MOVED = {
@@ -23,7 +30,9 @@ _MOVED = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MOVED:
+    home = _LATER.get(name) or _MOVED.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(f"zoo.hub.{name} is now {_MOVED[name]}.{name}.", DeprecationWarning, stacklevel=2)
-    return getattr(importlib.import_module(_MOVED[name]), name)
+    if name in _MOVED:
+        warnings.warn(f"zoo.hub.{name} is now {home}.{name}.", DeprecationWarning, stacklevel=2)
+    return getattr(importlib.import_module(home), name)

@@ -4,13 +4,12 @@ import dataclasses
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from zoo.checkpoint.card import CARD_FILE, Card
+from zoo.checkpoint.card import Card
 from zoo.checkpoint.tensors import MAX_SHARD_SIZE
 from zoo.errors import HubError, ZooError
 from zoo.files import write_atomically
@@ -18,61 +17,9 @@ from zoo.formats.keras_form import float32
 from zoo.hub import remote
 from zoo.hub.errors import translated
 from zoo.hub.pins import read_pins
-from zoo.hub.repository import Change, compare, look, send, verify
+from zoo.hub.published import Published
+from zoo.hub.repository import compare, look, send, verify
 from zoo.hub.upload import entry_of, stage, weights_of
-
-
-@dataclass(frozen=True)
-class Published:
-    """What was published or, by a dry run, would be. Its `str` is a table for people.
-
-    Attributes:
-        repo: "org/name".
-        name, version: of the checkpoint.
-        commit: that holds it; None for a dry run that found something to send.
-        tag: of that commit, or None.
-        files: all of the checkpoint, and those that are removed.
-        rounding: largest relative change of a tensor by float16, ||stored - w|| / ||w||.
-        remark: what the files lack, in words.
-    """
-
-    repo: str
-    name: str
-    version: int
-    commit: str | None
-    tag: str | None
-    files: tuple[Change, ...]
-    rounding: float
-    remark: str
-
-    @property
-    def url(self) -> str:
-        """What `zoo.load` takes: exactly this state, where it is known."""
-        return f"{remote.PREFIX}{self.repo}" + (f"@{self.commit}" if self.commit else "")
-
-    @property
-    def pin(self) -> dict[str, dict[str, str]]:
-        """The entry of `pins.json` that makes the name a built-in one; {} after a dry run."""
-        if self.commit is None:
-            return {}
-        card = next(change for change in self.files if change.name == CARD_FILE)
-        entry = {"repo": self.repo, "commit": self.commit, "sha256": card.sha256}
-        return {self.name: entry}
-
-    def __str__(self) -> str:
-        sent = [c for c in self.files if c.what in ("new", "changed")]
-        lines = [
-            f"{self.name}, version {self.version}: {self.url}"
-            + (f", tag {self.tag}" if self.tag else ""),
-            *(f"  {c.what:9}  {c.size:15,}  {c.name}" for c in self.files),
-            f"{len(sent)} files, {sum(c.size for c in sent):,} bytes "
-            + ("were sent" if self.commit else "to send: this was a dry run"),
-        ]
-        if self.rounding:
-            lines.append(f"float16 changes a tensor by {self.rounding:.2g} of its norm at most")
-        if self.remark:
-            lines.append(f"without the zoo only as safetensors: {self.remark}")
-        return "\n".join(lines)
 
 
 def publish(

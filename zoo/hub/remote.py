@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from zoo.checkpoint.card import CARD_FILE, KERAS_FILES, Card, FileEntry, parse_card
-from zoo.checkpoint.files import read_file
+from zoo.checkpoint.card import CARD_FILE, KERAS_FILES, Card, FileEntry
+from zoo.checkpoint.files import read_card
 from zoo.checkpoint.schema import MAX_BYTES, refuse, show
 from zoo.errors import ZooError
 from zoo.hub.errors import translated
@@ -89,7 +89,7 @@ def fetch(
     """
     path = _fetch_card(repo, revision, card_sha256)
     if weights:
-        for name, entry in needed_files(_read_card(path)):
+        for name, entry in needed_files(read_card(path.parent)):
             _fetch_file(repo, name, path.parent.name, range(entry.size, entry.size + 1))
     return path.parent
 
@@ -114,7 +114,7 @@ def repair(repo: str, folder: Path) -> bool:
         HubError: as for `fetch`.
         CheckpointError: the Hub itself has another file. It does not stay in the cache.
     """
-    card = _read_card(folder / CARD_FILE)
+    card = read_card(folder)
     damaged = [item for item in needed_files(card) if not is_intact(folder / item[0], item[1])]
     for name, entry in damaged:
         _log.warning("%s of %s is damaged in the cache: downloading it again.", name, repo)
@@ -154,10 +154,6 @@ def is_content_of_its_blob(path: Path) -> bool:
     if re.fullmatch(r"[0-9a-f]{64}", name):
         return hashlib.sha256(data).hexdigest() == name
     return True  # a cache without symbolic links
-
-
-def _read_card(path: Path) -> Card:
-    return parse_card(read_file(path, MAX_BYTES), str(path))
 
 
 def _fetch_card(repo: str, revision: str, sha256: str | None) -> Path:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
@@ -18,16 +17,7 @@ from zoo.checkpoint.readme import CURVE_FILE
 from zoo.checkpoint.schema import MAX_BYTES
 from zoo.errors import HubError
 from zoo.hub import remote
-
-
-@dataclass(frozen=True)
-class Change:
-    """What happens to one file of the repository; size in bytes and SHA-256 as it will be."""
-
-    what: Literal["new", "changed", "unchanged", "removed"]
-    name: str
-    size: int
-    sha256: str
+from zoo.hub.published import Change
 
 
 @dataclass(frozen=True)

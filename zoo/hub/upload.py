@@ -24,15 +24,14 @@ from zoo.checkpoint.card import (
     FileEntry,
     Origin,
 )
-from zoo.checkpoint.files import Measured
+from zoo.checkpoint.files import Measured, read_card
 from zoo.checkpoint.folder import (
     load_checkpoint,
-    read_card,
     save_checkpoint,
     weight_contents,
     write_card,
 )
-from zoo.checkpoint.new_card import REQUIRES, new_card
+from zoo.checkpoint.new import REQUIRES, new_card
 from zoo.checkpoint.readme import CURVE_FILE
 from zoo.checkpoint.tensors import MAX_SHARD_SIZE
 from zoo.errors import UnknownNameError, ZooError
