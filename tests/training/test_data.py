@@ -313,7 +313,7 @@ def test_missing_sheet_labels_and_other_content(fake, tmp_path, monkeypatch):
         read("cifar10", "train", tmp_path)
     y = {f"y_{split}": part[1] for split, part in parts.items()}
     np.savez(folder / "labels.npz", **y, classes=np.array(cifar10.LABELS[::-1]))
-    with pytest.raises(ValueError, match="the classes are"):
+    with pytest.raises(ValueError, match="the classes must be"):
         read("cifar10", "test", tmp_path)
     (folder / "labels.npz").unlink()
     with pytest.raises(FileNotFoundError, match=r"labels\.npz"):

@@ -22,6 +22,7 @@ from tests.support.fake_sets import (
 )
 from training.data import DATASETS, Content, prepared, read
 from training.data.prepare import main, prepare
+from zoo.errors import ZooError
 
 pytestmark = pytest.mark.once
 
@@ -142,7 +143,7 @@ print(x[0].shape, sorted(y.tolist()), "tensorflow" in sys.modules)
 def test_tfrecords_without_tensorflow(tmp_path, monkeypatch):
     write_tfds_parts(tmp_path, "mnist", "3.0.1", write_mnist(tmp_path / "elsewhere"), False)
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(ImportError, match="or use the repacked folder"):
+    with pytest.raises(ZooError, match="or use the repacked folder"):
         read("mnist", "train", tmp_path)
 
 
@@ -150,7 +151,7 @@ def test_without_tensorflow_datasets(tmp_path, monkeypatch):
     (tmp_path / "mnist" / "3.0.1").mkdir(parents=True)
     (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").write_text('{"name": "mnist"}')
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(ImportError, match='install "tensorflow-datasets"'):
+    with pytest.raises(ZooError, match='install "tensorflow-datasets"'):
         read("mnist", "train", tmp_path)
 
 

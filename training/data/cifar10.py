@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from training.data.files import Arrays, decoding, grid
+from zoo.errors import ZooError
 
 LABELS = (
     "airplane",
@@ -33,12 +34,12 @@ def repacked(folder: Path, split: str) -> Arrays:
     labels.npz holds `y_train`, `y_test` and `classes`, the names by label.
 
     Raises:
-        ValueError: a file is broken, or `classes` is not this module's LABELS.
+        ZooError: a file is broken, or `classes` is not this module's LABELS.
     """
     path = folder / "labels.npz"
     with decoding(path), np.load(path) as file:
         y, classes = file[f"y_{split}"], tuple(file["classes"].tolist())
     if classes != LABELS:
-        raise ValueError(f"{path}: the classes are {classes}, not {LABELS}")
+        raise ZooError(f"{path}: the classes must be {LABELS}. Received: {classes}")
     x = np.concatenate([sheet(path) for path in sorted(folder.glob(f"{split}_*.webp"))])
     return x, y

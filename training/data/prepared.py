@@ -172,7 +172,7 @@ def _tfds():
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
-        raise ImportError(
+        raise ZooError(
             f"this set is in a folder of tensorflow-datasets, which is not installed ({error}); "
             'install "tensorflow-datasets", or use the repacked folder'
         ) from error
@@ -183,7 +183,7 @@ def _import_tensorflow() -> None:
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise ImportError(
+        raise ZooError(
             f"downloading, and reading TFRecord files, needs TensorFlow ({error}); "
             'install "tensorflow", or use the repacked folder'
         ) from error
