@@ -9,8 +9,8 @@ from PIL import Image
 
 import zoo
 from zoo.errors import ImageError, ZooError
-from zoo.prediction import predict
 from zoo.preprocessing import Preprocess, preprocess
+from zoo.tasks.classification import predict
 
 HOW = Preprocess(
     size=(16, 16),

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from training import recipe as recipes
-from training.detection.recipe import DetectionRecipe
-from training.recipe import Recipe
+from training import tasks
+from training.tasks.recipe import Recipe
 
 PATH = Path(__file__).with_name("costs.json")
 
@@ -22,9 +22,10 @@ CPU = {"float32": 0.17e12, "mixed_bfloat16": 0.48e12}
 # Assumptions for one large GPU, not measurements: nets for large pictures keep it busy, those for
 # small ones, of few filters, wait for its memory and for the start of each of their many layers.
 GPU_LARGE_PICTURES, GPU_SMALL_PICTURES = 100e12, 5e12
+LARGE = 200  # pixels on a side
 
 
-def operations(recipe: Recipe | DetectionRecipe, multiply_adds: int) -> int:
+def operations(recipe: Recipe, multiply_adds: int) -> int:
     """Operations of a whole training: two per multiply-add of an image, three passes (one forward,
     two backward), all images of all epochs. Evaluation comes on top.
 
@@ -32,13 +33,7 @@ def operations(recipe: Recipe | DetectionRecipe, multiply_adds: int) -> int:
         recipe: the training.
         multiply_adds: of the model for one image, see `zoo.models.cost.multiply_adds`.
     """
-    from training.data import DATASETS
-
-    if isinstance(recipe, DetectionRecipe):
-        images = recipe.steps * recipe.batch_size
-    else:
-        images = DATASETS[recipe.data].sizes["train"] * recipe.epochs
-    return 3 * 2 * multiply_adds * images
+    return 3 * 2 * multiply_adds * tasks.find(recipe.task).examples(recipe)
 
 
 @functools.cache
@@ -54,8 +49,7 @@ def estimate(name: str) -> str:
         ValueError: for an unknown recipe.
     """
     recipe, total = recipes.find(name), table()[name]
-    large = isinstance(recipe, DetectionRecipe) or recipe.data == "imagenet2012"
-    gpu = GPU_LARGE_PICTURES if large else GPU_SMALL_PICTURES
+    gpu = GPU_LARGE_PICTURES if max(recipe.input_size) >= LARGE else GPU_SMALL_PICTURES
     return (
         f"{flop(total)}, about {duration(total / CPU[recipe.dtype])} on 2 CPU cores, "
         f"{duration(total / gpu)} on a large GPU"
@@ -64,10 +58,10 @@ def estimate(name: str) -> str:
 
 def span(file: str) -> str:
     """Operations of a file's recipe, or of its rows: '1.2 to 3.1 PFLOP a row'."""
-    found = {name: total for name, total in table().items() if name.partition("/")[0] == file}
-    low, high = flop(min(found.values())), flop(max(found.values()))
-    told = high if low == high else f"{low.removesuffix(' PFLOP')} to {high}"
-    return told if file in found else f"{told} a row"
+    totals = {name: total for name, total in table().items() if name.partition("/")[0] == file}
+    low, high = flop(min(totals.values())), flop(max(totals.values()))
+    text = high if low == high else f"{low.removesuffix(' PFLOP')} to {high}"
+    return text if file in totals else f"{text} a row"
 
 
 def listing(pattern: str = "*") -> str:
@@ -88,12 +82,12 @@ def expectation(recipe: Recipe) -> str:
     """What the paper published, and what the checkpoint of the recipe gives where it is shipped."""
     import zoo
 
-    told = f"published: {recipe.published or 'nothing'}"
+    text = f"published: {recipe.published or 'nothing'}"
     checkpoint = f"{recipe.model}.{recipe.tag}"
     if checkpoint in zoo.list_weights():
         top1 = next(m for m in zoo.card(checkpoint).metrics if m.name == "top1")
-        told += f"; measured: {top1.value:.2%} {top1.split} accuracy"
-    return told
+        text += f"; measured: {top1.value:.2%} {top1.split} accuracy"
+    return text
 
 
 def flop(total: float) -> str:

@@ -1,8 +1,8 @@
-"""What a diverged training leaves: which weights grew, and what flowed through the layers."""
+"""When a training has diverged, and what that leaves: which weights grew, what flowed."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -12,11 +12,48 @@ from training import state
 from zoo.files import write_atomically
 from zoo.signals import Probe, Tap, gradient_norm, mean_square
 
+LIMIT = 1e4  # nats; guessing among 1000 classes costs 7
+
 SIGNALS = {
     "output": Tap("output", mean_square),
     "error": Tap("output_gradient", mean_square),
     "gradient": Tap("weight_gradient", gradient_norm),
 }
+
+
+class Diverged(Exception):
+    """The loss is not finite any more, or enormous."""
+
+
+class DivergenceCheck:
+    """Looks at the losses of a training.
+
+    Args:
+        saved: the state of the training.
+        chief: whether this process writes the report.
+        sample: (round, step) -> (inputs, targets) of that step, for the report; None where the
+            model cannot be probed by one process.
+    """
+
+    def __init__(
+        self,
+        saved: state.RunState,
+        *,
+        chief: bool = True,
+        sample: Callable[[int, int], tuple] | None = None,
+    ):
+        self.saved, self.chief, self.sample = saved, chief, sample
+
+    def check(self, logs: dict, epoch: int, step: int) -> None:
+        """Raises `Diverged`, with a report, for a loss that no training comes back from."""
+        loss, nats = float(logs.get("loss", 0)), float(logs.get("cross_entropy", 0))
+        if math.isfinite(loss) and nats < LIMIT:
+            return
+        message = f"the loss is {loss:.4g} after step {step} of epoch {epoch + 1}"
+        if self.chief:
+            batch = self.sample(epoch, step - 1) if self.sample else None
+            report(self.saved.folder, self.saved.model, message, self.saved.more, batch)
+        raise Diverged(message)
 
 
 def report(
@@ -60,14 +97,14 @@ def report(
         for variable, value in zip(variables, now, strict=True)
     ]
     rows.sort(key=lambda row: -_growth(row))
-    found = {"what": message, "good": good, "variables": rows}
+    content = {"what": message, "good": good, "variables": rows}
     if batch is not None:
-        found["signals"] = {
+        content["signals"] = {
             signal: {layer: float(v) if math.isfinite(v) else None for layer, v in values.items()}
             for signal, values in Probe(trainer, SIGNALS)(*batch).items()
         }
-    write_atomically(run / "diverged.json", json.dumps(found, indent=1).encode())
-    return found
+    write_atomically(run / "diverged.json", json.dumps(content, indent=1).encode())
+    return content
 
 
 def _growth(row: dict) -> float:

@@ -1,12 +1,14 @@
-"""Optimizers and learning rates of recipes."""
+"""Optimizers of recipes."""
 
 from collections.abc import Sequence
 
 import keras
 
 import zoo
-from training.recipe import Recipe
+from training.tasks.recipe import Recipe
 from zoo.errors import UnknownNameError, ZooError
+
+Rate = float | keras.optimizers.schedules.LearningRateSchedule
 
 OPTIMIZERS = {
     "sgd": zoo.optimizers.SGD,
@@ -17,9 +19,14 @@ OPTIMIZERS = {
 }
 
 
-def optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optimizer:
+def optimizer(recipe: Recipe, learning_rate: Rate) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe. Momentum and multipliers are for SGD; the others have their own
-    moments and one rate."""
+    moments and one rate.
+
+    Args:
+        recipe: of any task.
+        learning_rate: number, or schedule by training step, of which an update may take several.
+    """
     if recipe.optimizer not in OPTIMIZERS:
         raise UnknownNameError("optimizer", recipe.optimizer, OPTIMIZERS)
     if not recipe.clip_norm >= 0:
@@ -33,29 +40,7 @@ def optimizer(recipe: Recipe, updates_per_epoch: int) -> keras.optimizers.Optimi
         options |= {"multipliers": dict(recipe.multipliers)}
     elif recipe.multipliers:
         raise ZooError(f"multipliers are for optimizer='sgd'. Received: {recipe.optimizer!r}")
-    # Keras's schedules count passes, of which an update may take several.
-    return OPTIMIZERS[recipe.optimizer](
-        rate(recipe, updates_per_epoch * recipe.accumulate), **options
-    )
-
-
-def rate(recipe: Recipe, steps_per_epoch: int):
-    """Learning rate as a function of the step."""
-    steps = recipe.epochs * steps_per_epoch
-    schedules = keras.optimizers.schedules
-    if recipe.schedule == "cosine":
-        warmup = recipe.warmup_epochs * steps_per_epoch
-        return schedules.CosineDecay(
-            0.0 if warmup else recipe.learning_rate,
-            max(steps - warmup, 1),
-            warmup_target=recipe.learning_rate if warmup else None,
-            warmup_steps=warmup,
-        )
-    if recipe.schedule == "steps":
-        return falling(recipe.learning_rate, recipe.drops, steps)
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
-    raise ZooError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")
+    return OPTIMIZERS[recipe.optimizer](learning_rate, **options)
 
 
 def falling(learning_rate: float, drops: Sequence[float], steps: int):

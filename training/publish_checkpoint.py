@@ -66,7 +66,7 @@ def publish(
             `FLOAT16_TOLERANCE`.
     """
     from training.data import read
-    from training.evaluate import command, measure
+    from training.tasks.classification.measure import command, measure
     from zoo.checkpoint.card import Metric
     from zoo.checkpoint.files import read_card
     from zoo.checkpoint.folder import load_checkpoint, save_checkpoint

@@ -1,23 +1,12 @@
 """Writes training/costs.json and docs/recipes.md: `python -m training.recipes_page`."""
 
-import functools
 import json
 from pathlib import Path
 
-from training import costs
+from training import costs, tasks
 from training import recipe as recipes
-from training.detection.recipe import DetectionRecipe
-from training.recipe import Recipe
+from training.tasks.recipe import Recipe
 
-# Classes of each data set; of some, the files alone name them.
-CLASSES = {
-    "usps": 10,
-    "coil20": 20,
-    "mnist": 10,
-    "cifar10": 10,
-    "cifar100": 100,
-    "imagenet2012": 1000,
-}
 PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
 HEAD = """# Recipes
 
@@ -48,41 +37,15 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _row(name: str, recipe: Recipe | DetectionRecipe) -> str:
+def _row(name: str, recipe: Recipe) -> str:
     total = costs.flop(costs.table()[name]).removesuffix(" PFLOP")
-    if isinstance(recipe, DetectionRecipe):
-        length = f"{recipe.steps:,} updates of {recipe.batch_size}"
-    else:
-        length = str(recipe.epochs)
-    cells = [f"`{name}`", f"`{recipe.model}`", recipe.data or "a folder", length, total]
+    cells = [f"`{name}`", f"`{recipe.model}`", recipe.data or "a folder", recipe.length, total]
     return f"| {' | '.join([*cells, recipe.published or '–'])} |"
 
 
-def count(recipe: Recipe | DetectionRecipe) -> int:
+def count(recipe: Recipe) -> int:
     """Operations of a recipe, of a model that is built for it, without values."""
-    if isinstance(recipe, DetectionRecipe):
-        from training.detection.cost import multiply_adds
-
-        return costs.operations(recipe, multiply_adds(recipe))
-    how = recipe.preprocess
-    shape = (*how.size, how.channels)
-    classes = CLASSES[recipe.data]
-    model_args = tuple(sorted(recipe.model_args.items()))
-    return costs.operations(recipe, _multiply_adds(recipe.model, shape, classes, model_args))
-
-
-@functools.cache
-def _multiply_adds(model: str, input_shape: tuple, num_classes: int, model_args: tuple) -> int:
-    import keras
-
-    import zoo
-    from zoo.models.cost import multiply_adds
-    from zoo.models.deferred import build_without_values
-
-    arguments = {"input_shape": input_shape, "num_classes": num_classes, **dict(model_args)}
-    result = multiply_adds(build_without_values(lambda: zoo.create(model, **arguments)))
-    keras.backend.clear_session()
-    return result
+    return costs.operations(recipe, tasks.find(recipe.task).multiply_adds(recipe))
 
 
 def main() -> None:

@@ -78,10 +78,10 @@ def restore_state(
             continue
         metrics = {key: arrays.pop(key) for key in list(arrays) if key.startswith("metrics/")}
         variables = _keyed(trainer, more)
-        found = {(key, array.shape) for key, array in arrays.items()}
+        stored = {(key, array.shape) for key, array in arrays.items()}
         wanted = {(key, tuple(v.shape)) for key, v in variables.items()}
-        if found != wanted:
-            odd = sorted({key for key, _ in found ^ wanted})[:3]
+        if stored != wanted:
+            odd = sorted({key for key, _ in stored ^ wanted})[:3]
             raise ZooError(
                 f"{path} belongs to another training: it differs in {odd}. Choose another --run."
             )
@@ -89,6 +89,46 @@ def restore_state(
             variable.assign(arrays[key])
         return position, metrics
     return Position(), {}
+
+
+class RunState:
+    """The state of one training: its folder, its model and what else is saved with it.
+
+    Args:
+        folder: of the run.
+        model: compiled.
+        more: variables that are state, too.
+        metrics: whether a state within an epoch has its metrics. Without them, the log's training
+            figures of a resumed epoch are those of its rest.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: keras.Model,
+        more: Sequence[keras.Variable] = (),
+        *,
+        metrics: bool = True,
+    ):
+        self.folder, self.model, self.more, self.metrics = folder, model, list(more), metrics
+        self._pending: dict[str, np.ndarray] = {}
+
+    def restore(self) -> Position:
+        """Puts the newest readable state into the model, and tells where that is."""
+        position, self._pending = restore_state(self.folder, self.model, self.more)
+        return position
+
+    def complete_metrics(self) -> None:
+        """Behind a step: adds what the metrics had gathered before a resume, once."""
+        if self._pending:
+            add_metrics(self.model, self._pending)
+            self._pending = {}
+
+    def save(self, position: Position) -> None:
+        """Saves it. Raises an OSError where that cannot be done; older states are as they were."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        save_state(self.folder, self.model, position, self.more, metrics=self.metrics)
 
 
 def add_metrics(trainer: keras.Model, metrics: dict[str, np.ndarray]) -> None:

@@ -7,46 +7,40 @@ the last state, in the middle of an epoch too, and ends with the weights of an u
 import argparse
 import contextlib
 import dataclasses
-import functools
-import json
 import os
-import platform
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 
-from training import engines, machine
+import keras
+
+import zoo
+from training import costs, engines, log, loop, machine, run_folder, tasks
 from training import recipe as recipes
-from training.detection.recipe import DetectionRecipe
+from training.data.pipeline import Share
+from training.diverged import Diverged, DivergenceCheck
 from training.engines import Engine, Options
-from training.recipe import Recipe
+from training.guard import RunGuard, Stopped
+from training.state import Position, RunState
+from training.tasks.recipe import Recipe
+from training.tasks.task import Batches
+from zoo.errors import ZooError
 
 
 def main(argv: list[str] | None = None) -> int:
     arguments = parse(argv)
-    from zoo.errors import ZooError
-
     if arguments.list:
-        from training import costs
-
         print(costs.listing(arguments.recipe or "*"))
         return 0
-    from training.loop import Diverged, Stopped
-
     run = Path(arguments.run or f"runs/{arguments.recipe}")
+    options = engines.options(arguments)
     try:
-        recipe = recipes.override(recipes.find(arguments.recipe), arguments.settings)
-        if isinstance(recipe, DetectionRecipe):
-            from training.detection.train import train as run_it
-        else:
-            run_it = functools.partial(train, download=arguments.download)
-        run_it(
-            recipe,
+        train(
+            recipes.override(recipes.find(arguments.recipe), arguments.settings),
             run,
             arguments.data_dir,
             name=arguments.recipe,
-            options=engines.options(arguments),
+            download=arguments.download,
+            options=options,
             minutes=arguments.checkpoint_minutes,
             tensorboard=arguments.tensorboard,
         )
@@ -65,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         return 128 + 15
     except Exception as error:
         sign = engines.sign_of_a_lost_process(error)
-        if not (sign and engines.several(engines.options(arguments))):
+        if not (sign and engines.several(options)):
             raise
         print(
             f"training.train: another process of this training has gone ({sign[:300]}). "
@@ -113,209 +107,100 @@ def train(
 ) -> dict:
     """Trains `recipe` in the folder `run`, or goes on with what is there.
 
+    The folder begins only when all is known to fit: recipe, engine, data and weights.
+
     Returns:
         The measured metrics of the finished checkpoint, `run/checkpoint`; {} in all processes of
         a training but the first.
+
+    Raises:
+        ZooError: settings that do not fit each other, the data, the engine or the folder.
     """
     if tensorboard:
-        from training import log
-
         log.events_writer()  # its absence is told now
+    task = tasks.find(recipe.task)
+    task.check(recipe)
     engine = engines.start(options)
     engines.check(engine, recipe)
-    import keras
+    about = run_folder.describe(recipe, name, engine)
+    run_folder.check(run, about, type(recipe))
 
-    import zoo
-    from training import finish, loop, signals, state
-    from training.data import read
-    from training.data.holdout import hold_out
-    from training.data.pipeline import Batches, Share, evaluation
-    from training.trainer import build, prepare_layer
-
-    if engine.chief:
-        describe(recipe, run, name, engine)
-    train_set = read(recipe.data, "train", data_dir, download=download)
-    if recipe.holdout:
-        train_set, test_set = hold_out(train_set, recipe.holdout)
-    else:
-        test_set = read(recipe.data, "test", data_dir, download=download)
-    recipe = dataclasses.replace(recipe, preprocess=preprocessing(recipe, train_set))
-    share = Share(engine.parts, engine.mine, engine.devices)
-    draws = prepare_layer(recipe).draws
-    data = Batches(
-        train_set,
-        recipe.batch_size // recipe.accumulate,
-        recipe.seed,
-        draws,
-        recipe.preprocess if recipe.resized_crop else None,
-        share,
-        sides=recipe.sides,
-        mixup=recipe.mixup,
-        cutmix=recipe.cutmix,
-        soft=recipe.soft_labels,
-    )
-    updates = len(train_set.y) // recipe.batch_size
-
+    data = task.read(recipe, data_dir, download=download)
+    recipe = dataclasses.replace(recipe, preprocess=data.preprocess)
+    batches = task.batches(recipe, data, Share(engine.parts, engine.mine, engine.devices))
     keras.utils.set_random_seed(recipe.seed)
-    raw = "uint8" if recipe.resized_crop else str(getattr(train_set.x, "dtype", "uint8"))
-    trainer = build(recipe, train_set.labels, raw, updates, engine)
-    callbacks: list = []
-    average = None
-    if recipe.modulation_steps:
-        callbacks.append(zoo.callbacks.ModulationCallback(recipe.modulation_steps))
-    if recipe.average:
-        # Called after every pass, of which an update may take several.
-        average = zoo.callbacks.WeightAverage(
-            recipe.average ** (1 / recipe.accumulate), every=recipe.accumulate, apply_at_end=False
-        )
-        average.set_model(trainer)
-        callbacks.append(average)
+    model = task.build(recipe, data, engine)
+    average = _average(recipe, model)
+    callbacks = [*task.callbacks(recipe), *([average] if average else [])]
     if recipe.signals_every:
-        callbacks.append(signals.monitor(recipe, run, train_set))
-    position, metrics = state.restore_state(run, trainer, average.variables if average else [])
+        callbacks.append(
+            zoo.callbacks.SignalMonitor(
+                *task.probe(recipe, data), every=recipe.signals_every, folder=run, budget=None
+            )
+        )
+    if engine.chief:
+        run_folder.begin(run, about, data.identity)
+
+    state = RunState(
+        run,
+        model,
+        average.variables if average else (),
+        # There, whoever reads a metric adds it up over all workers, who do not join in.
+        metrics=engine.name != "multiworker",
+    )
+    position = state.restore()
+    validation = task.validation(recipe, data, run, engine, options.timeout)
     if not engine.agree(position.epoch * 10**6 + position.step):
-        raise zoo.errors.ZooError(
+        raise ZooError(
             f"The processes find different states in {run}. It must be one folder for all of them."
         )
     if engine.chief:
-        print(f"{engine.devices} device(s), {engine.processes} process(es): {machine.device()}")
-        print(f"Input pipeline alone: {data.images_per_second():,.0f} images/s", flush=True)
-        if position.epoch or position.step:
-            where = f"epoch {position.epoch}" + (f", step {position.step}" * bool(position.step))
-            print(f"Going on after {where} of {recipe.epochs} epochs in {run}.", flush=True)
+        _tell(recipe, run, engine, batches, position)
 
-    def validate(epoch: int) -> dict:
-        every = recipe.validate_every
-        if not every or (epoch % every and epoch != recipe.epochs):
-            return {}
-        batches, steps = evaluation(
-            test_set,
-            recipe.preprocess,
-            draws,
-            share,
-            data.size,
-            recipe.pipeline,
-            soft=recipe.soft_labels,
-        )
+    def validate(epoch: int) -> dict[str, float]:
         with average.swap() if average else contextlib.nullcontext():
-            figures = trainer.evaluate(
-                engine.distribute(batches), steps=steps, verbose=0, return_dict=True
-            )
-        del figures["loss"]  # with regularizers, and the filled-up images counted
-        if engine.chief:
-            print(f"  {recipe.measured_on}: {figures}", flush=True)
+            figures = validation(model, epoch)
         return {f"{recipe.measured_on}_{key}": value for key, value in figures.items()}
 
-    history = loop.train(
-        trainer,
-        run,
-        position,
-        metrics,
-        epochs=recipe.epochs,
-        steps=updates * recipe.accumulate,
-        data=lambda epoch, first: engine.distribute(data.epoch(epoch, first, recipe.pipeline)),
+    alone = engine.devices == engine.processes == 1
+    divergence = DivergenceCheck(state, chief=engine.chief, sample=batches.step if alone else None)
+    guard = RunGuard(
+        state, position, batches.steps, divergence, chief=engine.chief, minutes=minutes
+    )
+    history = loop.fit(
+        model,
+        batches,
+        guard,
+        engine,
+        epochs=recipe.rounds,
         validate=validate,
-        batch_size=data.size,
         callbacks=callbacks,
-        average=average,
-        chief=engine.chief,
-        # There, whoever reads a metric adds it up over all workers, who do not join in.
-        metrics_too=engine.name != "multiworker",
-        minutes=minutes,
         tensorboard=tensorboard,
-        sample=(lambda epoch, step: data.batch(data.order(epoch), epoch, step, 0))
-        if engine.devices == engine.processes == 1
-        else None,
     )
     if average:
         average.apply()
     engine.end()
-    if not engine.chief:
-        return {}
-    return finish.finish(recipe, run, trainer, train_set, test_set, history)
+    return task.finish(recipe, data, run, model, history) if engine.chief else {}
 
 
-def preprocessing(recipe: Recipe, train_set):
-    """The recipe's `Preprocess`, with the statistics of each pixel where it asks for them."""
-    import numpy as np
-
-    from zoo.errors import ZooError
-
-    how = recipe.preprocess
-    fits = recipe.resized_crop or not isinstance(train_set.x, np.ndarray)
-    if not fits and train_set.x.shape[1:3] != tuple(how.size):
-        raise ZooError(
-            f"The pictures of {recipe.data} have {train_set.x.shape[1:3]} pixels, the model takes "
-            f"{tuple(how.size)}."
-        )
-    if not recipe.per_pixel:
-        return how
-    from training.data.statistics import per_pixel
-
-    mean, std = per_pixel(train_set)
-    return dataclasses.replace(
-        how,
-        mean=tuple((mean * how.scale).ravel().tolist()),
-        std=tuple((std * how.scale).ravel().tolist()),
+def _average(recipe: Recipe, model: keras.Model) -> zoo.callbacks.WeightAverage | None:
+    """The average of the weights that a recipe asks for."""
+    if not recipe.average:
+        return None
+    # Called after every pass, of which an update may take several.
+    average = zoo.callbacks.WeightAverage(
+        recipe.average ** (1 / recipe.accumulate), every=recipe.accumulate, apply_at_end=False
     )
+    average.set_model(model)
+    return average
 
 
-def describe(recipe: Recipe, run: Path, name: str, engine: Engine) -> None:
-    """Writes `run.json`: what runs here. A folder of another recipe is refused."""
-    import keras
-    import numpy as np
-
-    from zoo.errors import ZooError
-    from zoo.files import write_atomically
-
-    run.mkdir(parents=True, exist_ok=True)
-    about = {
-        "name": name,
-        "recipe": json.loads(json.dumps(dataclasses.asdict(recipe))),
-        "settings": recipes.settings(name, recipe),
-        "commit": _commit(),
-        "backend": keras.backend.backend(),
-        "versions": {"python": platform.python_version(), "keras": keras.__version__}
-        | {"numpy": np.__version__},
-        "device": machine.device(),
-        "devices": engine.devices,
-        "processes": engine.processes,
-        "strategy": engine.name,
-        "command": shlex.join([f"KERAS_BACKEND={keras.backend.backend()}", *sys.orig_argv]),
-    }
-    path = run / "run.json"
-    if path.exists():
-        there = json.loads(path.read_text())
-        # A field that is younger than the run had its default's meaning then.
-        began = {**_defaults(type(recipe)), **there["recipe"]}
-        changed = [key for key, value in about["recipe"].items() if began.get(key) != value]
-        if there["backend"] != about["backend"]:
-            changed.append("backend")
-        if changed:
-            raise ZooError(
-                f"{run} holds a training with other settings ({', '.join(changed)}). "
-                "Give the settings it began with, or another --run."
-            )
-        return
-    write_atomically(path, json.dumps(about, indent=2).encode())
-
-
-def _defaults(kind: type) -> dict:
-    fields = dataclasses.fields(kind)
-    given = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
-    made = {f.name: f.default_factory() for f in fields if callable(f.default_factory)}
-    return json.loads(json.dumps(given | made))
-
-
-def _commit() -> str:
-    result = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return result.stdout.strip() or "unknown"
+def _tell(recipe: Recipe, run: Path, engine: Engine, batches: Batches, position: Position) -> None:
+    print(f"{engine.devices} device(s), {engine.processes} process(es): {machine.device()}")
+    print(f"Input pipeline alone: {batches.images_per_second():,.1f} images/s", flush=True)
+    if position.epoch or position.step:
+        where = f"epoch {position.epoch}" + (f", step {position.step}" * bool(position.step))
+        print(f"Going on after {where} of {recipe.rounds} epochs in {run}.", flush=True)
 
 
 if __name__ == "__main__":

@@ -40,9 +40,9 @@ if TYPE_CHECKING or not _is_console_command():
     from zoo.hub.index import card, list_weights
     from zoo.hub.loading import load
     from zoo.hub.publish import publish
-    from zoo.prediction import predict
     from zoo.preprocessing import preprocess
     from zoo.registry import list_models
+    from zoo.tasks.classification import predict
 
 __all__ = [
     "callbacks",

@@ -7,7 +7,7 @@ import pytest
 
 from zoo.cli import main
 from zoo.cli.predict import picture_files
-from zoo.prediction import predict
+from zoo.tasks.classification import predict
 
 NAME = "maxnorm_mlp3.test"
 

@@ -4,7 +4,7 @@ its `RECIPES`, are what runs."""
 import dataclasses
 from collections.abc import Mapping
 
-from training.recipe import Recipe
+from training.tasks.recipe import Recipe
 
 
 def on_large_gpu(rows: Mapping[str, Recipe], batch_size: int = 0) -> dict[str, Recipe]:

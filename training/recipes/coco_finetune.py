@@ -11,7 +11,7 @@ Cost:      3.5 PFLOP: hours on two CPU cores.
 Expected:  whatever the photos allow; `metrics.json` tells the average precisions. Not measured.
 """
 
-from training.detection.recipe import DetectionRecipe
+from training.tasks.detection.recipe import DetectionRecipe
 from zoo.preprocessing import IMAGENET
 
 RECIPE = DetectionRecipe(

@@ -16,7 +16,7 @@ Cost:      4,696 to 9,208 PFLOP a row; half a day to a day on a large GPU that i
 Expected:  published figures are in the rows. Not measured.
 """
 
-from training.detection.recipe import DetectionRecipe
+from training.tasks.detection.recipe import DetectionRecipe
 from zoo.preprocessing import IMAGENET
 
 # schedule -> (updates, drops)

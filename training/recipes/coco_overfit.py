@@ -9,7 +9,7 @@ Cost:      0.14 PFLOP.
 Expected:  box AP50 0.928, mask AP50 0.874 (`results/coco_overfit.md`).
 """
 
-from training.detection.recipe import DetectionRecipe
+from training.tasks.detection.recipe import DetectionRecipe
 from zoo.preprocessing import IMAGENET
 
 RECIPE = DetectionRecipe(

@@ -13,13 +13,13 @@ Expected:  plain nets with random initialization stay at the loss of guessing, t
 
 import dataclasses
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import USPS
 
 MNIST = dataclasses.replace(USPS, size=(28, 28), resize=28)
 
 RECIPES = {
-    f"{kind}_{start}": Recipe(
+    f"{kind}_{start}": ClassificationRecipe(
         model="mlp20_256",
         tag=f"mnist_{kind}_{start}",
         data="mnist",

@@ -15,10 +15,10 @@ Expected:  the published errors: CReLU is better with batch norm and without. No
 
 import dataclasses
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import CIFAR
 
-PROTOCOL = Recipe(
+PROTOCOL = ClassificationRecipe(
     model="resnet110",
     data="cifar10",
     epochs=164,

@@ -14,10 +14,10 @@ Expected:  the published errors: the last BN is the better the deeper the net. N
 
 import dataclasses
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import CIFAR
 
-PROTOCOL = Recipe(
+PROTOCOL = ClassificationRecipe(
     model="resnet56",
     tag="cifar10",
     data="cifar10",

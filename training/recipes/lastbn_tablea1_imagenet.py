@@ -13,10 +13,10 @@ Expected:  the published errors: the last BN helps most with more regularization
 
 import dataclasses
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import IMAGENET
 
-PROTOCOL = Recipe(
+PROTOCOL = ClassificationRecipe(
     model="resnet18",
     data="imagenet2012",
     epochs=100,

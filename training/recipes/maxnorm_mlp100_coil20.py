@@ -13,14 +13,14 @@ Expected:  a small error on both parts, as the figure shows it; no value is prin
 
 import dataclasses
 
-from training.recipe import Recipe
 from training.recipes import maxnorm_mlp100_usps
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import COIL20
 
 IMAGES = 1008
 
 
-def on_coil20(recipe: Recipe) -> Recipe:
+def on_coil20(recipe: ClassificationRecipe) -> ClassificationRecipe:
     """A recipe for USPS, on COIL-20."""
     return dataclasses.replace(
         recipe,

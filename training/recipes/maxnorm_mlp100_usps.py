@@ -18,10 +18,10 @@ Expected:  6.23% test error after recalibration (6.53% before), as `maxnorm_mlp1
            (`maxnorm_mlp100.usps_shifted`).
 """
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import USPS
 
-RECIPE = Recipe(
+RECIPE = ClassificationRecipe(
     model="maxnorm_mlp100",
     tag="usps",
     data="usps",

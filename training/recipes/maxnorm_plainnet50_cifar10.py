@@ -12,10 +12,10 @@ Expected:  87.49% test accuracy after 28 epochs (87.68% with the moving averages
            recalibration), as `maxnorm_plainnet50.cifar10` has it.
 """
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import CIFAR
 
-RECIPE = Recipe(
+RECIPE = ClassificationRecipe(
     model="maxnorm_plainnet50",
     tag="cifar10",
     data="cifar10",

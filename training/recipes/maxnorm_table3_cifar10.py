@@ -17,8 +17,8 @@ Expected:  6.65% test error, against 15.00% of the plain net with batch norm alo
 
 import dataclasses
 
-from training.recipe import Recipe
 from training.recipes import maxnorm_plainnet50_cifar10
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import CIFAR
 
 PLAIN = {"initializer": "he_normal", "orthonormal": 0.0, "weight_decay": 1e-4}
@@ -41,7 +41,7 @@ RECIPES = {
         published="6.65% test error (table III)",
     )
 } | {
-    row: Recipe(
+    row: ClassificationRecipe(
         model=model,
         tag="cifar10_table3",
         data="cifar10",

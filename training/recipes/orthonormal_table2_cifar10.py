@@ -15,12 +15,12 @@ Expected:  88.42% and 81.6% test accuracy with orthonormality, as published, whe
 
 import dataclasses
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import CIFAR
 
 L2 = {"initializer": "he_normal", "orthonormal": 0.0, "weight_decay": 1e-4}
 
-PROTOCOL = Recipe(
+PROTOCOL = ClassificationRecipe(
     model="plainnet44",
     data="cifar10",
     epochs=164,

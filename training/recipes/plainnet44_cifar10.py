@@ -13,10 +13,10 @@ Expected:  80.18% test accuracy after 30 epochs, as `plainnet44.cifar10` has it;
 Compare:   plainnet44_cifar10_l2, the paper's baseline with the same budget.
 """
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import CIFAR
 
-RECIPE = Recipe(
+RECIPE = ClassificationRecipe(
     model="plainnet44",
     tag="cifar10",
     data="cifar10",

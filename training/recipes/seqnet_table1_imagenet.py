@@ -18,10 +18,10 @@ Expected:  the published accuracies: SeqNets of 18 and 34 layers above the ResNe
 
 import dataclasses
 
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import IMAGENET
 
-PROTOCOL = Recipe(
+PROTOCOL = ClassificationRecipe(
     model="resnet18",
     tag="imagenet",
     data="imagenet2012",

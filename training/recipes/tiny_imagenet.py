@@ -18,11 +18,11 @@ Expected:  not measured to the end.
 
 import dataclasses
 
-from training.recipe import Recipe
 from training.recipes.seqnet_table1_imagenet import rates
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import TINY_IMAGENET
 
-PROTOCOL = Recipe(
+PROTOCOL = ClassificationRecipe(
     model="seqnet18",
     tag="tiny_imagenet",
     data="tiny_imagenet",

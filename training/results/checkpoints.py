@@ -50,7 +50,7 @@ def write(
     """
     import zoo
     from training.data import read
-    from training.evaluate import differing, evaluate, stated_by
+    from training.tasks.classification.measure import differing, evaluate, stated_by
 
     rows, differs = [], []
     for name in zoo.list_weights():
@@ -59,7 +59,7 @@ def write(
         print(f"{name} …", flush=True)
         images = read(card.training.data, "test", data_dir, download=download)
         done = evaluate(model, images, card.preprocess)
-        measured = done.measures.result()
+        measured = done.scores.result()
         rows.append(row(model, measured, done.model_speed))
         differs += [f"{name}: {m}" for m in differing(measured, stated_by(card, "test"))]
     results.mkdir(exist_ok=True)

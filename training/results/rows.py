@@ -68,7 +68,7 @@ def write(file: str | Path, runs: Path, to: Path = RESULTS) -> list[str]:
             is not of its row.
     """
     name = str(file)
-    known = [row for row in recipes.names(recipes.Recipe) if "/" in row]
+    known = [row for row in recipes.names("classification") if "/" in row]
     rows = [row for row in known if row.startswith(f"{name}/")]
     if not rows:
         files = sorted({row.partition("/")[0] for row in known})

@@ -98,7 +98,7 @@ def _make_folders(folders: Iterable[Path]) -> None:
 
 
 def _classes(model: Any, photo: str, top: int) -> tuple[dict[str, Any], list[str]]:
-    from zoo.prediction import predict
+    from zoo.tasks.classification import predict
 
     classes = predict(model, photo, top=top)
     width = max(len(label) for label, _ in classes)

@@ -113,6 +113,8 @@ class MaskRCNN(keras.Model):
     >>> detections = model.predict(images)
     """
 
+    task = "detection"
+
     def __init__(
         self,
         backbone: keras.Model,

@@ -1,24 +1,25 @@
-"""The end of a training: statistics, measurement, and the checkpoint in the run folder."""
+"""The end of a classifier's training: statistics, measurement, the checkpoint in the run folder."""
 
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 
 import zoo
 from training.data.pipeline import pictures
-from training.evaluate import measure
-from training.recipe import Recipe
+from training.tasks.classification.measure import measure
+from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.provenance import LICENSE, provenance
 from zoo.callbacks import recalibrate_batch_norm
-from zoo.checkpoint.card import Card, Origin, Training
 from zoo.checkpoint.folder import save_checkpoint
 from zoo.checkpoint.new import new_card
 from zoo.files import write_atomically
 from zoo.models.transfer import copy_weights
 
 
-def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: list[dict]) -> dict:
+def finish(
+    recipe: ClassificationRecipe, run: Path, trainer, train_set, test_set, history: list[dict]
+) -> dict:
     """Writes `run/checkpoint` (float32) and `run/metrics.json` from a finished training.
 
     BatchNorm statistics are estimated anew on `recipe.recalibrate` training images, without
@@ -56,44 +57,31 @@ def finish(recipe: Recipe, run: Path, trainer, train_set, test_set, history: lis
     metrics[recipe.measured_on] = measure(network, test_set, recipe.preprocess)
     metrics["train"] = measure(network, train_set, recipe.preprocess)
 
-    save_checkpoint(
-        network, run / "checkpoint", _card(recipe, args, run, network, train_set, history)
+    training = provenance(
+        recipe,
+        run,
+        history,
+        recipe.weights,
+        data=recipe.data,
+        epochs=recipe.epochs,
+        recalibrated=min(recipe.recalibrate, len(train_set.y)),
+        curve=tuple(
+            (row["epoch"], 1 - row["accuracy"], _error(row.get("test_accuracy"))) for row in history
+        ),
     )
-    write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
-    print(json.dumps(metrics, indent=2))
-    return metrics
-
-
-def _card(
-    recipe: Recipe, args: dict, run: Path, network: keras.Model, train_set, history: list[dict]
-) -> Card:
-    about = json.loads((run / "run.json").read_text())
-    return new_card(
+    card = new_card(
         network,
         f"{recipe.model}.{recipe.tag or recipe.data}",
         args=args,
         preprocess=recipe.preprocess,
         labels=train_set.labels,
-        training=Training(
-            recipe=about["name"],
-            settings=tuple(about["settings"]),
-            origin=Origin.of(zoo.card(recipe.weights)) if recipe.weights else None,
-            commit=about["commit"],
-            data=recipe.data,
-            epochs=recipe.epochs,
-            seed=recipe.seed,
-            backend=about["backend"],
-            device=about["device"],
-            wall_time=sum(row["seconds"] for row in history),
-            recalibrated=min(recipe.recalibrate, len(train_set.y)),
-            published=recipe.published,
-            curve=tuple(
-                (row["epoch"], 1 - row["accuracy"], _error(row.get("test_accuracy")))
-                for row in history
-            ),
-        ),
-        license="Apache-2.0",
+        training=training,
+        license=LICENSE,
     )
+    save_checkpoint(network, run / "checkpoint", card)
+    write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
+    print(json.dumps(metrics, indent=2))
+    return metrics
 
 
 def _error(accuracy: float | None) -> float | None:

@@ -7,7 +7,7 @@ from zoo.errors import ZooError
 BINS = 15
 
 
-class Measures:
+class ClassificationScores:
     """What a test set tells about probabilities, whatever the sizes of the batches.
 
     top1, top5: share of the examples with fewer than 1, or 5, classes ahead of the right one; ties
@@ -30,9 +30,9 @@ class Measures:
 
     Example:
 
-    >>> measures = Measures(10)
-    >>> measures.add(model.predict(images), labels)
-    >>> measures.result()["top1"]
+    >>> scores = ClassificationScores(10)
+    >>> scores.add(model.predict(images), labels)
+    >>> scores.result()["top1"]
     0.8749
     """
 
@@ -73,7 +73,7 @@ class Measures:
         np.add.at(self.bins, bins, rows)
 
     def result(self) -> dict[str, float]:
-        """The measures so far: top1, top5, loss, ece."""
+        """The scores so far: top1, top5, loss, ece."""
         if not self.n:
             raise ZooError("There are no examples to measure.")
         count, confidence, right = self.bins.T

@@ -1,29 +1,21 @@
-"""The signals of a training's layers, probed on images that stay the same."""
-
-from pathlib import Path
+"""The images on which the signals of a classifier's layers are read."""
 
 import numpy as np
 
 from training.data import Images
-from training.data.pipeline import centred
-from training.recipe import Recipe
-from training.trainer import prepare_layer
-from zoo.callbacks import SignalMonitor
+from training.data.pipeline import centred, one_hot
+from training.tasks.classification.model import prepare_layer
+from training.tasks.classification.recipe import ClassificationRecipe
 
 IMAGES = 32
 
 
-def monitor(recipe: Recipe, run: Path, train_set: Images) -> SignalMonitor:
-    """Writes `run/signals.csv`, from the first `IMAGES` of the training set, not augmented.
-
-    A resumed training takes the steps of an uninterrupted one: whatever a probe costs, the period
-    is the recipe's.
-    """
-    index = np.arange(min(IMAGES, len(train_set.y)))
-    inputs = {"image": centred(train_set.x, index, recipe.preprocess)}
+def probe(recipe: ClassificationRecipe, images: Images) -> tuple[dict, np.ndarray]:
+    """Inputs and targets of the first `IMAGES` of the training set, not augmented."""
+    index = np.arange(min(IMAGES, len(images.y)))
+    inputs = {"image": centred(images.x, index, recipe.preprocess)}
     if draws := prepare_layer(recipe).draws:
         # A probe runs the layers as in training; at 1/2, `Prepare` leaves an image as it is.
         inputs["draws"] = np.full((len(index), draws), 0.5, "float32")
-    return SignalMonitor(
-        inputs, train_set.y[index], every=recipe.signals_every, folder=run, budget=None
-    )
+    labels = images.y[index]
+    return inputs, one_hot(labels, len(images.labels)) if recipe.soft_labels else labels

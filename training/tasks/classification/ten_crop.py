@@ -9,47 +9,48 @@ from zoo.errors import ZooError
 from zoo.preprocessing import Preprocess, normalize
 
 
-def check_ten_crop(how: Preprocess, images) -> None:
+def check_ten_crop(preprocess: Preprocess, images) -> None:
     """Raises a `ZooError` where ten crops would be one: nothing is cut from such pictures."""
     reason = None
-    if how.resize <= min(how.size):
-        reason = f"resizes the shorter side to {how.resize} pixels and keeps all of it"
-    elif isinstance(images, np.ndarray) and images.shape[1:3] == tuple(how.size):
+    if preprocess.resize <= min(preprocess.size):
+        reason = f"resizes the shorter side to {preprocess.resize} pixels and keeps all of it"
+    elif isinstance(images, np.ndarray) and images.shape[1:3] == tuple(preprocess.size):
         reason = "has pictures that are of the model's size already"
     if reason:
         raise ZooError(
             f"Ten crops need pictures larger than the model's input. This checkpoint {reason} "
-            f"({how.size[0]} x {how.size[1]}), so the ten would show the same: leave it out."
+            f"({preprocess.size[0]} x {preprocess.size[1]}), so the ten would show the same: leave it "
+            "out."
         )
 
 
-def ten_crops(how: Preprocess, image) -> np.ndarray:
+def ten_crops(preprocess: Preprocess, image) -> np.ndarray:
     """The ten views of one picture, as the model takes them.
 
-    The picture is resized as `zoo.preprocess` does it, but kept whole. Windows of `how.size` are
-    cut from its corners and its centre. Their probabilities are to be averaged.
+    The picture is resized as `zoo.preprocess` does it, but kept whole. Windows of
+    `preprocess.size` are cut from its corners and its centre. Their probabilities are to be averaged.
 
     Source: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks",
         section 4.1.
 
     Args:
-        how: the model's preprocessing.
+        preprocess: the model's preprocessing.
         image: (H, W, C), uint8 or float of 0 to 255.
 
     Returns:
         (10, height, width, channels) float32: upper left, upper right, lower left, lower right,
         centre, then their mirror images in that order.
     """
-    height, width = how.size
+    height, width = preprocess.size
     rows, columns = image.shape[:2]
-    factor = max(how.resize / min(rows, columns), height / rows, width / columns)
+    factor = max(preprocess.resize / min(rows, columns), height / rows, width / columns)
     whole = max(height, round(rows * factor)), max(width, round(columns * factor))
-    zeros, ones = (0.0,) * how.channels, (1.0,) * how.channels
+    zeros, ones = (0.0,) * preprocess.channels, (1.0,) * preprocess.channels
     resized = dataclasses.replace(
-        how, size=whole, resize=min(whole), scale=1.0, mean=zeros, std=ones
+        preprocess, size=whole, resize=min(whole), scale=1.0, mean=zeros, std=ones
     )
     (pixels,) = zoo.preprocess(resized, image)
     bottom, right = whole[0] - height, whole[1] - width
     corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
     crops = np.stack([pixels[i : i + height, j : j + width] for i, j in corners])
-    return normalize(np.concatenate([crops, crops[:, :, ::-1]]), how)
+    return normalize(np.concatenate([crops, crops[:, :, ::-1]]), preprocess)

@@ -3,7 +3,7 @@
 import keras
 
 import zoo
-from training.detection.recipe import DetectionRecipe
+from training.tasks.detection.recipe import DetectionRecipe
 from zoo.models.deferred import build_without_values
 
 CLASSES = 80  # where the photos alone tell

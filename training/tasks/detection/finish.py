@@ -8,103 +8,80 @@ from typing import Any
 
 import keras
 
-import zoo
-from training.detection.measure import few, measure, plain
-from training.detection.network import arguments, copy_of
-from training.detection.recipe import DetectionRecipe
-from zoo.checkpoint.card import Card, Metric, Origin, Training
+from training.tasks.detection.measure import headline, measure, without_nan
+from training.tasks.detection.network import arguments, copy_of
+from training.tasks.detection.recipe import DetectionRecipe
+from training.tasks.provenance import LICENSE, provenance
+from training.tasks.task import Data
+from zoo.checkpoint.card import Metric
 from zoo.checkpoint.folder import save_checkpoint
 from zoo.checkpoint.new import new_card
-from zoo.detection.annotated import AnnotatedImages
 from zoo.files import write_atomically
 
 
 def finish(
-    recipe: DetectionRecipe,
-    run: Path,
-    model: keras.Model,
-    photos: AnnotatedImages,
-    history: list[dict],
-    learned: int,
+    recipe: DetectionRecipe, data: Data, run: Path, model: keras.Model, history: list[dict]
 ) -> dict[str, Any]:
-    """Writes `run/checkpoint` (float32), `run/metrics.json` and `run/results.json`, the findings
-    on the validation photos in COCO's format; `learned` photos were trained on.
+    """Writes `run/checkpoint` (float32), `run/metrics.json` and `run/results.json`, the detections
+    on the validation photos in COCO's format.
 
     Returns:
         The figures: "box" and "mask" -> name -> value.
     """
-    args = arguments(recipe, photos.labels)
-    network = copy_of(model, recipe, photos.labels)
-    print(f"Looking for objects in {len(photos)} photos …", flush=True)
-    figures, results = measure(network, photos, recipe.preprocess, recipe.batch_size)
-    save_checkpoint(
-        network,
-        run / "checkpoint",
-        _card(recipe, args, run, network, photos, history, learned, figures),
+    network = copy_of(model, recipe, data.labels)
+    print(f"Looking for objects in {len(data.test)} photos …", flush=True)
+    figures, results = measure(network, data.test, recipe.preprocess, recipe.batch_size)
+    training = provenance(
+        recipe,
+        run,
+        history,
+        recipe.weights or recipe.backbone_weights,
+        data=name_of(recipe.data),
+        # Begun passes over the photos; a row of the history is a round of updates.
+        epochs=math.ceil(recipe.steps * recipe.batch_size / data.counts["train"]),
     )
-    write_atomically(run / "results.json", json.dumps(results).encode())
-    write_atomically(run / "metrics.json", json.dumps(plain(figures), indent=2).encode())
-    print(json.dumps(few(figures), indent=2))
-    return figures
-
-
-def _card(
-    recipe: DetectionRecipe,
-    args: dict[str, Any],
-    run: Path,
-    network: keras.Model,
-    photos: AnnotatedImages,
-    history: list[dict],
-    learned: int,
-    figures: dict[str, dict[str, Any]],
-) -> Card:
-    about = json.loads((run / "run.json").read_text())
-    before = recipe.weights or recipe.backbone_weights
-    return new_card(
+    settings = tuple(_without_path(setting) for setting in training.settings)
+    card = new_card(
         network,
         f"{recipe.model}.{recipe.tag}",
-        args=args,
+        args=arguments(recipe, data.labels),
         preprocess=dataclasses.replace(
             recipe.preprocess, size=tuple(recipe.size), resize=min(recipe.size)
         ),
-        labels=photos.labels,
-        metrics=_metrics(recipe, figures, len(photos)),
-        training=Training(
-            recipe=about["name"],
-            settings=tuple(_without_path(setting) for setting in about["settings"]),
-            origin=Origin.of(zoo.card(before)) if before else None,
-            commit=about["commit"],
-            data=recipe.data if recipe.data == "coco2017" else Path(recipe.data).name,
-            # Begun passes over the photos; a row of the history is a round of updates.
-            epochs=math.ceil(recipe.steps * recipe.batch_size / learned),
-            seed=recipe.seed,
-            backend=about["backend"],
-            device=about["device"],
-            wall_time=sum(row["seconds"] for row in history),
-            published=recipe.published,
-        ),
-        license="Apache-2.0",
+        labels=data.labels,
+        metrics=_metrics(recipe, figures, len(data.test)),
+        training=dataclasses.replace(training, settings=settings),
+        license=LICENSE,
     )
+    save_checkpoint(network, run / "checkpoint", card)
+    write_atomically(run / "results.json", json.dumps(results).encode())
+    write_atomically(run / "metrics.json", json.dumps(without_nan(figures), indent=2).encode())
+    print(json.dumps(headline(figures), indent=2))
+    return figures
 
 
 def _metrics(
     recipe: DetectionRecipe, figures: dict[str, dict[str, Any]], photos: int
 ) -> tuple[Metric, ...]:
-    data = recipe.data if recipe.data == "coco2017" else Path(recipe.data).name
+    data = name_of(recipe.data)
     command = (
-        f"python -m training.detection.evaluate {recipe.model}.{recipe.tag} --data {data} "
+        f"python -m training.evaluate {recipe.model}.{recipe.tag} --data {data} "
         f"--split {recipe.validation}"
     )
     if recipe.validation == "train" and recipe.limit:
         command += f" --limit {recipe.limit}"
     return tuple(
         Metric(data, recipe.validation, name, value, photos, command)
-        for name, value in few(figures).items()
+        for name, value in headline(figures).items()
         if value == value  # not NaN, as where no object has an outline
     )
 
 
+def name_of(data: str) -> str:
+    """What a card calls the photos: a folder's name, not where it was on somebody's disk."""
+    return data if data == "coco2017" else Path(data).name
+
+
 def _without_path(setting: str) -> str:
-    """A card names the folder of photos, not where it was on somebody's disk."""
     key, _, value = setting.partition("=")
-    return f"data={Path(value).name}" if key == "data" else setting
+    return f"data={name_of(value)}" if key == "data" else setting

@@ -24,17 +24,17 @@ def predictions(
         preprocess: how pixels are standardized.
         batch_size: photos at a time; the last batch is filled up, so that all have one shape.
     """
-    found = []
+    by_photo = []
     for first in range(0, len(photos), batch_size):
         rows = [photos[i] for i in range(first, min(first + batch_size, len(photos)))]
         pixels = [photo.pixels() for photo in rows]
         objects = find_objects(model, pixels, preprocess, batch_size)
-        found += [(photo.image_id, own) for photo, own in zip(rows, objects, strict=True)]
+        by_photo += [(photo.image_id, own) for photo, own in zip(rows, objects, strict=True)]
         if sys.stdout.isatty():
             print(f"\r  {first + len(rows)}/{len(photos)} photos", end="", flush=True)
     if sys.stdout.isatty():
         print()
-    return found
+    return by_photo
 
 
 def measure(
@@ -45,12 +45,12 @@ def measure(
     Returns:
         What `zoo.detection.evaluation.evaluate_coco` gives, and what it was given.
     """
-    found = predictions(model, photos, preprocess, batch_size)
-    results = coco_results(found, photos.category_ids)
+    by_photo = predictions(model, photos, preprocess, batch_size)
+    results = coco_results(by_photo, photos.category_ids)
     return evaluate_coco(results, coco_annotations(photos)), results
 
 
-def few(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
+def headline(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
     """The figures that are looked at first: {"box_AP": 0.4, "box_AP50": …, "mask_AP": …}."""
     return {
         f"{kind}_{name}": round(float(values[name]), 4)
@@ -59,8 +59,8 @@ def few(figures: dict[str, dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def plain(figures: Any) -> Any:
+def without_nan(figures: Any) -> Any:
     """For JSON, which has no NaN: an object size that does not occur has no figure."""
     if isinstance(figures, dict):
-        return {key: plain(value) for key, value in figures.items()}
+        return {key: without_nan(value) for key, value in figures.items()}
     return None if isinstance(figures, float) and math.isnan(figures) else figures

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 import zoo
-from training.detection.recipe import DetectionRecipe
+from training.tasks.detection.recipe import DetectionRecipe
 from zoo.creation import load_body
 from zoo.errors import ZooError
 from zoo.models.transfer import copy_weights
@@ -15,8 +15,8 @@ from zoo.registry import find
 def network(recipe: DetectionRecipe, labels: tuple[str, ...]) -> keras.Model:
     """The detector, for these classes."""
     if not recipe.weights:
-        given = recipe.backbone_weights or None
-        return zoo.create(recipe.model, backbone_weights=given, **_wanted(recipe, labels))
+        weights = recipe.backbone_weights or None
+        return zoo.create(recipe.model, backbone_weights=weights, **_wanted(recipe, labels))
     args = arguments(recipe, labels)  # which refuses what does not fit
     if zoo.card(recipe.weights).labels == labels:
         model = zoo.load(recipe.weights)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import keras
 
-from training.detection.measure import few, predictions
-from training.detection.network import copy_of
-from training.detection.recipe import DetectionRecipe
-from training.engines import Engine
+from training.engines.engine import Engine
+from training.tasks.detection.measure import headline, predictions
+from training.tasks.detection.network import copy_of
+from training.tasks.detection.recipe import DetectionRecipe
 from zoo.detection.annotated import AnnotatedImage, AnnotatedImages
 from zoo.detection.evaluation import coco_annotations, coco_results, evaluate_coco
 from zoo.files import write_atomically
@@ -48,7 +48,7 @@ class Validation:
 
     def forget(self) -> None:
         """Removes what an interrupted training of this process has left."""
-        for path in self.run.glob(f"found-*-{self.engine.process}.json"):
+        for path in self.run.glob(f"validated-*-{self.engine.process}.json"):
             path.unlink()
 
     def __call__(self, model: keras.Model, done: int) -> dict[str, float]:
@@ -66,31 +66,31 @@ class Validation:
         if engine.processes > 1:
             with _one_device():
                 self.copy = copy_of(model, self.recipe, self.photos.labels, self.copy)
-                found = self._look(self.copy, mine)
+                results = self._look(self.copy, mine)
         else:
-            found = self._look(model, mine)
+            results = self._look(model, mine)
         limit = time.monotonic() + self.timeout + PATIENCE * (time.monotonic() - began)
         if not engine.chief:
             own = self._file(done, engine.process)
-            write_atomically(own, json.dumps(found).encode())
+            write_atomically(own, json.dumps(results).encode())
             self._wait(lambda: not own.exists(), limit, 0)
             return {}
         for process in range(1, engine.processes):
             path = self._file(done, process)
             self._wait(path.exists, limit, process)
-            found += json.loads(path.read_bytes())
-        figures = few(evaluate_coco(found, coco_annotations(self.photos)))
+            results += json.loads(path.read_bytes())
+        figures = headline(evaluate_coco(results, coco_annotations(self.photos)))
         for process in range(1, engine.processes):
             self._file(done, process).unlink()
         print(f"  {self.recipe.validation}: {figures}", flush=True)
         return figures
 
     def _look(self, model: keras.Model, photos: Sequence[AnnotatedImage]) -> list[dict]:
-        found = predictions(model, photos, self.recipe.preprocess, self.recipe.batch_size)
-        return coco_results(found, self.photos.category_ids)
+        by_photo = predictions(model, photos, self.recipe.preprocess, self.recipe.batch_size)
+        return coco_results(by_photo, self.photos.category_ids)
 
     def _file(self, done: int, process: int) -> Path:
-        return self.run / f"found-{done}-{process}.json"
+        return self.run / f"validated-{done}-{process}.json"
 
     def _wait(self, over: Callable[[], bool], limit: float, process: int) -> None:
         while not over():

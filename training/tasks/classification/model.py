@@ -4,14 +4,16 @@ import keras
 
 import zoo
 from training.augment import Prepare
-from training.engines import Engine
+from training.engines.engine import Engine
 from training.optimizer import optimizer
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.classification.schedule import rate
+from training.tasks.model import model_class, policy, synchronize
 from zoo.errors import ZooError
 from zoo.models.transfer import copy_weights
 
 
-def prepare_layer(recipe: Recipe) -> Prepare:
+def prepare_layer(recipe: ClassificationRecipe) -> Prepare:
     """The preparation of images that a recipe asks for."""
     return Prepare(
         recipe.preprocess,
@@ -24,7 +26,11 @@ def prepare_layer(recipe: Recipe) -> Prepare:
 
 
 def build(
-    recipe: Recipe, labels: tuple[str, ...], dtype: str, updates_per_epoch: int, engine: Engine
+    recipe: ClassificationRecipe,
+    labels: tuple[str, ...],
+    dtype: str,
+    updates_per_epoch: int,
+    engine: Engine,
 ):
     """The compiled model, {"image": raw pixels, "draws": random numbers} -> logits.
 
@@ -38,20 +44,19 @@ def build(
     Raises:
         ZooError: `recipe.weights` do not fit.
     """
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.dtype)
-    try:
-        with engine.scope():
-            return _build(recipe, labels, dtype, updates_per_epoch, engine)
-    finally:
-        keras.config.set_dtype_policy(policy)
+    with policy(recipe.dtype), engine.scope():
+        return _build(recipe, labels, dtype, updates_per_epoch, engine)
 
 
 def _build(
-    recipe: Recipe, labels: tuple[str, ...], dtype: str, updates_per_epoch: int, engine: Engine
+    recipe: ClassificationRecipe,
+    labels: tuple[str, ...],
+    dtype: str,
+    updates_per_epoch: int,
+    engine: Engine,
 ):
-    how = recipe.preprocess
-    shape = (*((None, None) if recipe.sizes else how.size), how.channels)
+    size = (None, None) if recipe.sizes else recipe.preprocess.size
+    shape = (*size, recipe.preprocess.channels)
     network = zoo.create(
         recipe.model,
         input_shape=shape,
@@ -67,9 +72,9 @@ def _build(
     if prepare.draws:
         inputs["draws"] = keras.Input((prepare.draws,), dtype="float32", name="draws")
     outputs = network(prepare(inputs["image"], inputs.get("draws")))
-    trainer = _model(engine)(inputs, outputs, name="trainer")
+    trainer = model_class(engine)(inputs, outputs, name="trainer")
     trainer.compile(
-        optimizer=optimizer(recipe, updates_per_epoch),
+        optimizer=optimizer(recipe, rate(recipe, updates_per_epoch * recipe.accumulate)),
         **losses(recipe),
         # "auto" would compile with XLA on TensorFlow, long, and for nothing on a CPU.
         jit_compile=keras.backend.backend() == "jax",
@@ -78,7 +83,7 @@ def _build(
     return trainer
 
 
-def losses(recipe: Recipe) -> dict:
+def losses(recipe: ClassificationRecipe) -> dict:
     """Loss and metrics of logits, for `compile`; accuracy is that of the greatest probability.
 
     Weighted: the images that fill up the last batch of an evaluation weigh nothing.
@@ -98,7 +103,9 @@ def losses(recipe: Recipe) -> dict:
     return {"loss": loss, "weighted_metrics": [accuracy, entropy]}
 
 
-def take_weights(network: keras.Model, recipe: Recipe, labels: tuple[str, ...]) -> None:
+def take_weights(
+    network: keras.Model, recipe: ClassificationRecipe, labels: tuple[str, ...]
+) -> None:
     """Gives a network the weights of `recipe.weights`; its head stays fresh for other `labels`.
 
     Raises:
@@ -121,19 +128,3 @@ def take_weights(network: keras.Model, recipe: Recipe, labels: tuple[str, ...]) 
             f"{error} It was built with {dict(card.args)}, {recipe.model} here with "
             f"model_args={dict(recipe.model_args)}: give the recipe the same model_args."
         ) from None
-
-
-def synchronize(network: keras.Model, engine: Engine) -> None:
-    """Gives a network's batch norms the statistics of the whole batch, as JAX does by itself."""
-    if engine.name in ("mirrored", "multiworker", "tpu"):
-        for layer in network._flatten_layers():
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True
-
-
-def _model(engine: Engine) -> type[keras.Model]:
-    if engine.name != "multiworker":
-        return keras.Model
-    from training.engines.multiworker import MultiWorkerModel
-
-    return MultiWorkerModel

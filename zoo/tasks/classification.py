@@ -1,4 +1,4 @@
-"""What is in a picture: labels and probabilities from a loaded model."""
+"""Classification: one label for a picture."""
 
 import os
 from collections.abc import Sequence
@@ -7,10 +7,35 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.errors import ZooError
+from zoo.hub import loading
+from zoo.models.cost import multiply_adds
 from zoo.outputs import output_activation
 from zoo.preprocessing import as_sequence, how_of, prepare
+from zoo.tasks.labels import labels_or_numbers
+
+NAME = "classification"
+
+
+class Classification:
+    """The task "classification"; see `zoo.tasks.Task`."""
+
+    name = NAME
+
+    def predict(self, model: keras.Model, images: Any, **options: Any) -> list:
+        """As `zoo.predict`."""
+        return predict(model, images, **options)
+
+    def labels(self, model: keras.Model) -> tuple[str, ...]:
+        """The names of a model's outputs, "class 0", … where its card has none."""
+        return labels_or_numbers(model, model.output_shape[-1])
+
+    def multiply_adds(self, model: keras.Model) -> int:
+        """Multiply-adds for one picture."""
+        return multiply_adds(model)
+
+
+CLASSIFICATION = Classification()
 
 
 def predict(
@@ -47,8 +72,6 @@ def predict(
         if not isinstance(value, int | np.integer) or value < 1:
             raise ZooError(f"{name} must be an integer of at least 1. Received: {name}={value!r}")
     if isinstance(model, str | os.PathLike):
-        from zoo.hub import loading
-
         model = loading.load(model)
     _check_classifier(model)
     how = how_of(model)
@@ -60,7 +83,8 @@ def predict(
         for start in range(0, len(sequence), batch_size)
     ]
     probabilities = _probabilities(np.concatenate(outputs).astype("float64"), model)
-    results = [_ranked(row, model.zoo_card.labels, top) for row in probabilities]
+    names = labels_or_numbers(model, probabilities.shape[1])
+    results = [_ranked(row, names, top) for row in probabilities]
     return results[0] if single else results
 
 
@@ -70,7 +94,7 @@ def _check_classifier(model: Any) -> None:
             "model must be a model of zoo.load, a name or a checkpoint folder. "
             f"Received: {type(model).__name__}"
         )
-    if isinstance(model, MaskRCNN):
+    if getattr(model, "task", NAME) != NAME:
         raise ZooError(f"{model.name} is a detector: zoo.detection.predict finds its objects.")
     if len(getattr(model, "outputs", ())) != 1 or len(model.output_shape) != 2:
         raise ZooError(
@@ -99,7 +123,5 @@ def _probabilities(outputs: np.ndarray, model: keras.Model) -> np.ndarray:
 
 
 def _ranked(row: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:
-    if len(labels or ()) != len(row):
-        labels = [f"class {i}" for i in range(len(row))]
     order = np.argsort(-row, kind="stable")[:top]
     return [(labels[i], float(row[i])) for i in order]

@@ -1,0 +1,38 @@
+"""What models of all tasks need to be trained."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from training.engines.engine import Engine
+
+
+@contextlib.contextmanager
+def policy(dtype: str) -> Iterator[None]:
+    """Within it, layers are made with a dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def synchronize(network: keras.Model, engine: Engine) -> None:
+    """Gives a network's batch norms the statistics of the whole batch, as JAX does by itself."""
+    if engine.replicated:
+        for layer in network._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+
+
+def model_class(engine: Engine, base: type[keras.Model] = keras.Model) -> type[keras.Model]:
+    """The class of models whose `fit` runs on an engine: `base`, or a subclass of its name."""
+    if engine.name != "multiworker":
+        return base
+    from training.engines.multiworker import MultiWorkerModel
+
+    if base is keras.Model:
+        return MultiWorkerModel
+    return type(base.__name__, (MultiWorkerModel, base), {})
