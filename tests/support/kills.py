@@ -9,7 +9,7 @@ import random
 import signal
 import sys
 
-import training.loop
+import training.guard
 import training.train
 from tests.support import toy
 

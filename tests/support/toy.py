@@ -14,7 +14,7 @@ if os.environ.get("ZOO_TEST") == "without tensorflow":
 import numpy as np
 
 from training.data import Images
-from training.recipe import Recipe
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.preprocessing import Preprocess
 
 
@@ -28,7 +28,7 @@ def images(split: str = "train") -> Images:
     return Images(x.astype("uint8"), y, ("top", "left", "neither"))
 
 
-RECIPE = Recipe(
+RECIPE = ClassificationRecipe(
     model="maxnorm_mlp3",
     data="toy",
     tag="toy",
@@ -57,7 +57,7 @@ def noise(split: str) -> Images:
 
 # Everything that could differ between devices: batch norm, the orthonormal regularizer, max-norm,
 # modulation, augmentation, momentum.
-PROOF = Recipe(
+PROOF = ClassificationRecipe(
     model="plainnet8",
     data="proof",
     tag="proof",
@@ -93,16 +93,16 @@ def install() -> None:
 
 def kill_after(seconds: float) -> None:
     """Makes this process kill itself at that time after the first step that it trains."""
-    from training.loop import Guard
+    from training.guard import RunGuard
 
-    after_step = Guard.on_train_batch_end
+    after_step = RunGuard.on_train_batch_end
 
     def start_and_go_on(self, *args, **kwargs):
-        Guard.on_train_batch_end = after_step
+        RunGuard.on_train_batch_end = after_step
         threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
         after_step(self, *args, **kwargs)
 
-    Guard.on_train_batch_end = start_and_go_on
+    RunGuard.on_train_batch_end = start_and_go_on
 
 
 def die_while_writing_state(epoch: int) -> None:

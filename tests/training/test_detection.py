@@ -16,15 +16,18 @@ import pytest
 import zoo
 from tests.support import photos
 from tests.support.helpers import array
+from training import evaluate
 from training import recipe as recipes
 from training.data.pipeline import Share
-from training.detection import evaluate, validation
-from training.detection.data import Batches, learned_from, read
-from training.detection.measure import few, predictions
-from training.detection.recipe import DetectionRecipe
-from training.detection.train import rate, train
 from training.engines import Engine, sign_of_a_lost_process
-from training.loop import Guard, Stopped
+from training.guard import RunGuard, Stopped
+from training.tasks.detection import validation
+from training.tasks.detection.batches import Batches
+from training.tasks.detection.data import learned_from, read
+from training.tasks.detection.measure import headline, predictions
+from training.tasks.detection.model import rate
+from training.tasks.detection.recipe import DetectionRecipe
+from training.train import train
 from zoo.checkpoint import Origin
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET
@@ -106,13 +109,13 @@ def test_measured_again_on_the_console(finished, folder, tmp_path, capsys):
     assert again == json.loads((run / "metrics.json").read_text())
     card = zoo.card(run / "checkpoint")
     stated = {metric.name: metric.value for metric in card.metrics}
-    assert stated == few(figures)
+    assert stated == headline(figures)
     assert card.metrics[0].command.endswith(f"--data {folder.name} --split train")
     text = (run / "checkpoint" / "README.md").read_text()
     assert 'pipeline_tag: "image-segmentation"' in text
     assert "zoo.detection.predict" in text
     assert evaluate.main(["maxnorm_mlp100.usps", "--data", str(folder)]) == 2
-    assert "is no detector" in capsys.readouterr().err
+    assert "--data is for detection" in capsys.readouterr().err
     other = photos.write(tmp_path / "other")
     path = other / "annotations" / "train.json"
     path.write_text(path.read_text().replace('"disc"', '"ring"'))
@@ -122,14 +125,14 @@ def test_measured_again_on_the_console(finished, folder, tmp_path, capsys):
 
 def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatch):
     recipe, run, _ = finished
-    step_done = Guard.on_train_batch_end
+    step_done = RunGuard.on_train_batch_end
 
     def stopping(self, batch, logs=None):
         if self.epoch == 1:
             os.kill(os.getpid(), signal.SIGTERM)
         step_done(self, batch, logs)
 
-    monkeypatch.setattr(Guard, "on_train_batch_end", stopping)
+    monkeypatch.setattr(RunGuard, "on_train_batch_end", stopping)
     recipe = dataclasses.replace(recipe, pipeline="memory")
     keras.backend.clear_session()  # names are then those of a fresh process
     with pytest.raises(Stopped):
@@ -206,15 +209,15 @@ def test_two_processes_validate(folder, tmp_path):
         settings.append(f"{name}={getattr(RECIPE, name)}")
     for name, value in RECIPE.model_args.items():
         settings.append(f"model_args.{name}={value}")
-    (tmp_path / "found-1-1.json").write_text("[]")  # of an interrupted training
+    (tmp_path / "validated-1-1.json").write_text("[]")  # of an interrupted training
     processes = pair(tmp_path, settings)
     outputs = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(outputs)[-5000:]
     history = json.loads((tmp_path / "log.json").read_text())
     assert all("test_mask_AP50" in row for row in history)
-    final = few(json.loads((tmp_path / "metrics.json").read_text()))
+    final = headline(json.loads((tmp_path / "metrics.json").read_text()))
     assert {f"test_{k}": v for k, v in final.items()}.items() <= history[-1].items()
-    assert not list(tmp_path.glob("found-*"))
+    assert not list(tmp_path.glob("validated-*"))
 
 
 def pair(run, settings) -> list[subprocess.Popen]:
@@ -259,17 +262,17 @@ def test_shares_of_a_validation(finished, tmp_path, monkeypatch):
         for i, n in ((0, 1), (0, 2), (1, 2))
     )
     assert alone(model, 1) == {}  # not due
-    assert alone(model, 2) == few(figures)
+    assert alone(model, 2) == headline(figures)
     with pytest.raises(RuntimeError) as lost:
         first(model, 2)
     assert "process 1 is unavailable" in sign_of_a_lost_process(lost.value)
     with pytest.raises(RuntimeError):
         second(model, 2)
-    found = json.loads((tmp_path / "found-2-1.json").read_text())
+    found = json.loads((tmp_path / "validated-2-1.json").read_text())
     assert {entry["image_id"] for entry in found} == {101}  # the second of the three
-    assert first(model, 2) == few(figures)
+    assert first(model, 2) == headline(figures)
     assert not list(tmp_path.iterdir())
-    (tmp_path / "found-2-1.json").write_text("[]")
+    (tmp_path / "validated-2-1.json").write_text("[]")
     first.forget()
     second.forget()
     assert not list(tmp_path.iterdir())
@@ -325,12 +328,12 @@ def test_a_folder_without_an_object(tmp_path):
         train(recipe, tmp_path / "run", "")
 
 
-def test_few():
+def test_headline():
     figures = {"box": {"AP": 0.123456, "AP50": 1.0, "AP75": 0.0, "AR1": 0.5}}
-    assert few(figures) == {"box_AP": 0.1235, "box_AP50": 1.0, "box_AP75": 0.0}
+    assert headline(figures) == {"box_AP": 0.1235, "box_AP50": 1.0, "box_AP75": 0.0}
 
 
-@pytest.mark.parametrize("name", recipes.names(DetectionRecipe))
+@pytest.mark.parametrize("name", recipes.names("detection"))
 def test_recipes(name):
     recipe = recipes.find(name)
     changed = recipes.override(recipe, ["steps=8", "size=(128, 192)", "model_args.masks=False"])

@@ -1,4 +1,4 @@
-"""Measures against values by hand, the program, and its pictures."""
+"""Scores against values by hand, the program, and its pictures."""
 
 import json
 
@@ -10,10 +10,11 @@ from PIL import Image
 import zoo
 from tests.support import small_checkpoint, toy
 from training import evaluate
-from training.confusion import draw_confusion, draw_reliability, most_confused
 from training.data import Images
-from training.measures import BINS, Measures
-from training.ten_crop import ten_crops
+from training.tasks.classification import measure
+from training.tasks.classification.confusion import draw_confusion, draw_reliability, most_confused
+from training.tasks.classification.scores import BINS, ClassificationScores
+from training.tasks.classification.ten_crop import ten_crops
 from zoo.errors import ZooError
 from zoo.preprocessing import Preprocess
 
@@ -46,17 +47,17 @@ def numbered(n):
     return Images(x, y, tuple("abcdefg"))
 
 
-# --------------------------------------------------------------------------------------- measures
+# ----------------------------------------------------------------------------------------- scores
 
 
 def test_against_plain_formulas():
     p, y = random_probabilities(200, 12), np.random.default_rng(1).integers(0, 12, 200)
-    measures = Measures(12)
+    scores = ClassificationScores(12)
     for start, stop in ((0, 7), (7, 7), (7, 130), (130, 200)):  # batches of any size
-        measures.add(p[start:stop], y[start:stop])
-    result = measures.result()
+        scores.add(p[start:stop], y[start:stop])
+    result = scores.result()
     order = np.argsort(-p, axis=1)
-    assert measures.n == 200
+    assert scores.n == 200
     assert result["top1"] == np.mean(order[:, 0] == y)
     assert result["top5"] == np.mean(
         [label in row[:5] for label, row in zip(y, order, strict=True)]
@@ -69,25 +70,25 @@ def test_against_plain_formulas():
         if inside.any():
             ece += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
     assert result["ece"] == pytest.approx(ece)
-    assert measures.confusion.sum() == 200
-    assert np.trace(measures.confusion) == round(200 * result["top1"])
-    assert measures.confusion[y[0], order[0, 0]] > 0
+    assert scores.confusion.sum() == 200
+    assert np.trace(scores.confusion) == round(200 * result["top1"])
+    assert scores.confusion[y[0], order[0, 0]] > 0
 
 
 def test_calibration_of_known_models():
-    sure = Measures(2)
+    sure = ClassificationScores(2)
     sure.add(np.tile([1.0, 0.0], (10, 1)), np.array([0] * 6 + [1] * 4))
     assert sure.result()["ece"] == pytest.approx(0.4)  # says 100 %, is right in 60 %
-    honest = Measures(2)
+    honest = ClassificationScores(2)
     honest.add(np.tile([0.6, 0.4], (10, 1)), np.array([0] * 6 + [1] * 4))
     assert honest.result()["ece"] == pytest.approx(0, abs=1e-12)
 
 
 def test_ties_count_against_the_model():
-    measures = Measures(4)
-    measures.add(np.full((8, 4), 0.25), np.arange(8) % 4)
-    assert measures.result()["top1"] == 0
-    assert measures.result()["top5"] == 1
+    scores = ClassificationScores(4)
+    scores.add(np.full((8, 4), 0.25), np.arange(8) % 4)
+    assert scores.result()["top1"] == 0
+    assert scores.result()["top5"] == 1
 
 
 @pytest.mark.parametrize(
@@ -100,9 +101,9 @@ def test_ties_count_against_the_model():
 )
 def test_what_cannot_be_measured(probabilities, labels, message):
     with pytest.raises(ZooError, match=message):
-        Measures(3).add(np.array(probabilities), np.array(labels))
+        ClassificationScores(3).add(np.array(probabilities), np.array(labels))
     with pytest.raises(ZooError, match="no examples"):
-        Measures(3).result()
+        ClassificationScores(3).result()
 
 
 # --------------------------------------------------------------------------------------- evaluate
@@ -111,10 +112,10 @@ def test_what_cannot_be_measured(probabilities, labels, message):
 @pytest.mark.parametrize("batch_size", [1, 10, 33, 50, None])
 def test_uneven_last_batches_are_exact(batch_size):
     images, p = numbered(33), random_probabilities(256, 7)
-    whole = Measures(7)
+    whole = ClassificationScores(7)
     whole.add(p[:33], images.y)
     model = Fixed(p)
-    assert evaluate.measure(model, images, HOW, batch_size) == pytest.approx(whole.result())
+    assert measure.measure(model, images, HOW, batch_size) == pytest.approx(whole.result())
     assert len(model.shapes) == 1  # every step has one shape, and compiles once
 
 
@@ -150,9 +151,9 @@ class Linear:
 @pytest.mark.parametrize("batch_size", [2, None])
 def test_pictures_of_many_sizes(batch_size):
     images = Images(Decoded(photos()), np.arange(5) % 3, ("a", "b", "c"))
-    expected = Measures(3)
+    expected = ClassificationScores(3)
     expected.add(Linear().predict_on_batch(zoo.preprocess(CUT, photos())), images.y)
-    measured = evaluate.measure(Linear(), images, CUT, batch_size)
+    measured = measure.measure(Linear(), images, CUT, batch_size)
     assert measured == pytest.approx(expected.result())
 
 
@@ -160,10 +161,10 @@ def test_pictures_of_many_sizes(batch_size):
 def test_ten_crop_averages_probabilities(batch_size):
     images = Images(Decoded(photos()), np.arange(5) % 3, ("a", "b", "c"))
     p = [Linear().predict_on_batch(ten_crops(CUT, image)).mean(axis=0) for image in photos()]
-    expected = Measures(3)
+    expected = ClassificationScores(3)
     expected.add(np.stack(p), images.y)
-    done = evaluate.evaluate(Linear(), images, CUT, batch_size, ten_crop=True)
-    assert done.measures.result() == pytest.approx(expected.result())
+    done = measure.evaluate(Linear(), images, CUT, batch_size, ten_crop=True)
+    assert done.scores.result() == pytest.approx(expected.result())
     assert done.model_speed > 0
     assert done.data_speed > 0
 
@@ -193,7 +194,7 @@ def test_the_ten_crops():
 )
 def test_ten_crops_of_the_same_are_refused(how, x, message):
     with pytest.raises(ZooError, match=message):
-        evaluate.measure(Linear(), Images(x, np.zeros(4, int), ("a",)), how, ten_crop=True)
+        measure.measure(Linear(), Images(x, np.zeros(4, int), ("a",)), how, ten_crop=True)
 
 
 # --------------------------------------------------------------------------------------- pictures
@@ -268,7 +269,7 @@ def test_program_for_programs(checkpoint, toy_data, capsys):
     told = json.loads(capsys.readouterr().out)
     assert (told["n"], told["card"]) == (90, {})
     model = zoo.load(checkpoint)
-    expected = evaluate.measure(model, toy.images("train"), model.zoo_card.preprocess)
+    expected = measure.measure(model, toy.images("train"), model.zoo_card.preprocess)
     assert {k: told[k] for k in expected} == pytest.approx(expected, rel=1e-4)
     assert set(told["images_per_second"]) == {"model", "data"}
 
@@ -280,8 +281,8 @@ def test_program_refuses_ten_crops_of_small_pictures(checkpoint, toy_data, capsy
 
 def test_a_figure_that_is_not_measured_differs():
     measured = {"top1": 0.9, "ece": 0.01}
-    assert evaluate.differing(measured, {"top1": 0.9005}) == []
-    assert evaluate.differing(measured, {"top1": 0.902, "ece": 0.01, "f1": 0.5}) == ["top1", "f1"]
+    assert measure.differing(measured, {"top1": 0.9005}) == []
+    assert measure.differing(measured, {"top1": 0.902, "ece": 0.01, "f1": 0.5}) == ["top1", "f1"]
 
 
 @pytest.mark.parametrize(
@@ -299,12 +300,12 @@ def test_unknown_checkpoint(capsys):
     assert "Did you mean 'maxnorm_mlp100.usps'" in capsys.readouterr().err
 
 
-def test_measures_of_a_real_model():
+def test_scores_of_a_real_model():
     images = numbered(20)
     model = keras.Sequential(
         [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(7, "softmax")]
     )
-    measured = evaluate.measure(model, images, HOW, 8)
+    measured = measure.measure(model, images, HOW, 8)
     loss = keras.losses.SparseCategoricalCrossentropy()
     p = model.predict_on_batch(zoo.preprocess(HOW, images.x))
     assert measured["loss"] == pytest.approx(float(loss(images.y, p)), rel=1e-4)

@@ -19,8 +19,8 @@ from training.data import Images
 from training.data.pipeline import Batches
 from training.data.statistics import per_pixel
 from training.engines import Engine
-from training.recipe import Recipe
-from training.trainer import build, prepare_layer
+from training.tasks.classification.model import build, prepare_layer
+from training.tasks.classification.recipe import ClassificationRecipe
 from zoo import registry
 
 pytestmark = pytest.mark.once
@@ -43,7 +43,7 @@ def shallow(name: str) -> str:
     return min(alike, key=lambda variant: variant.fixed.get("depth", 0)).name
 
 
-def small(recipe: Recipe) -> Recipe:
+def small(recipe: ClassificationRecipe) -> ClassificationRecipe:
     """The same program, in a second."""
     args = {k: NUMBERS[k] if v and k in NUMBERS else v for k, v in recipe.model_args.items()}
     if "width" in inspect.signature(registry.find(recipe.model).family).parameters:
@@ -67,10 +67,10 @@ def small(recipe: Recipe) -> Recipe:
     )
 
 
-def programs() -> dict[str, Recipe]:
+def programs() -> dict[str, ClassificationRecipe]:
     """The small recipes that differ, by the name of the first that gives them."""
     found = {}
-    for name in recipes.names(Recipe):
+    for name in recipes.names("classification"):
         recipe = small(recipes.find(name))
         key = json.dumps(dataclasses.asdict(recipe), sort_keys=True, default=str)
         found.setdefault(key, (name, recipe))
@@ -89,7 +89,7 @@ class Larger:
         return np.random.default_rng(index).integers(0, 256, (len(index), *size, 3), "uint8")
 
 
-def tiny(recipe: Recipe) -> Images:
+def tiny(recipe: ClassificationRecipe) -> Images:
     shape = (8, *recipe.preprocess.size, recipe.preprocess.channels)
     x = (
         Larger()

@@ -8,7 +8,8 @@ import pytest
 from tests.support import toy
 from tests.support.helpers import array
 from training import recipe as recipes
-from training.optimizer import OPTIMIZERS, optimizer, rate
+from training.optimizer import OPTIMIZERS, optimizer
+from training.tasks.classification.schedule import rate
 from zoo.errors import ZooError
 
 
@@ -60,14 +61,15 @@ def test_constant():
 
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_an_update_has_its_rate_however_many_passes_it_takes(accumulate):
-    made = optimizer(changed(schedule="steps", accumulate=accumulate, warmup_epochs=0), 100)
+    recipe = changed(schedule="steps", accumulate=accumulate, warmup_epochs=0)
+    made = optimizer(recipe, rate(recipe, 100 * accumulate))
     last_pass = [update * accumulate + accumulate - 1 for update in (499, 500)]
     assert [float(array(made._learning_rate(s))) for s in last_pass] == pytest.approx([0.4, 0.04])
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_is_made(name):
-    made = optimizer(changed(optimizer=name, clip_norm=2.0), 100)
+    made = optimizer(changed(optimizer=name, clip_norm=2.0), 0.1)
     assert type(made).__name__.lower() == name  # some backends have kinds of their own
     assert made.global_clipnorm == 2.0
 
@@ -85,4 +87,4 @@ def test_every_optimizer_is_made(name):
 )
 def test_bad_settings(settings, message):
     with pytest.raises(ZooError, match=message):
-        optimizer(changed(**settings), 100)
+        optimizer(changed(**settings), rate(changed(**settings), 100))

@@ -12,7 +12,6 @@ from training import costs, recipes_page
 from training import recipe as recipes
 from training.data import DATASETS
 from training.optimizer import OPTIMIZERS
-from training.recipe import Recipe
 from training.recipes import on_large_gpu
 from zoo import registry
 from zoo.errors import ZooError
@@ -21,7 +20,7 @@ from zoo.models.deferred import build_without_values
 pytestmark = pytest.mark.once
 
 FILES = sorted({name.partition("/")[0] for name in recipes.names()})
-CLASSIFIERS = sorted({name.partition("/")[0] for name in recipes.names(Recipe)})
+CLASSIFIERS = sorted({name.partition("/")[0] for name in recipes.names("classification")})
 
 
 def rows(file):
@@ -45,7 +44,7 @@ def test_every_recipe_is_complete(name):
     assert recipes.override(recipe, recipes.settings(name, changed)) == changed
 
 
-@pytest.mark.parametrize("name", recipes.names(Recipe))
+@pytest.mark.parametrize("name", recipes.names("classification"))
 def test_every_value_is_allowed(name):
     recipe = recipes.find(name)
     variant = registry.find(recipe.model)
@@ -70,7 +69,7 @@ def test_checkpoints_have_names_of_their_own():
     assert all(re.fullmatch("[a-z0-9_-]+", tag) for _, tag in count)
 
 
-@pytest.mark.parametrize("name", recipes.names(Recipe))
+@pytest.mark.parametrize("name", recipes.names("classification"))
 def test_published_figures_tell_where_they_are_printed(name):
     place = r"(table ([IVX]+|A?\d)|figure A?\d|section \d|appendix [A-Z])"
     assert re.search(rf"\((.* et al\., )?{place}", recipes.find(name).published)

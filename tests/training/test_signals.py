@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import json
 import shutil
 import signal
 from pathlib import Path
@@ -16,9 +15,8 @@ from tests.support.helpers import array
 from tests.training.test_strategies import changed, pair
 from tests.training.test_train import finish, output_of, start
 from training import train
-from training.engines import Engine
-from training.signals import monitor
-from training.trainer import prepare_layer
+from training.tasks.classification.model import prepare_layer
+from training.tasks.classification.signals import probe
 from zoo.errors import ZooError
 
 BACKEND = keras.backend.backend()
@@ -87,16 +85,6 @@ def test_killed_and_started_again(whole, killed, tmp_path):
     assert log_of(run) == log_of(whole)
 
 
-def test_a_run_that_is_older_than_the_setting_goes_on(tmp_path):
-    train.describe(toy.RECIPE, tmp_path, "toy", Engine())
-    about = json.loads((tmp_path / "run.json").read_text())
-    del about["recipe"]["signals_every"]
-    (tmp_path / "run.json").write_text(json.dumps(about))
-    train.describe(toy.RECIPE, tmp_path, "toy", Engine())
-    with pytest.raises(ZooError, match=r"other settings \(signals_every\)"):
-        train.describe(changed(signals_every=3), tmp_path, "toy", Engine())
-
-
 @several
 def test_two_processes(whole, tmp_path):
     for process in pair(tmp_path, *SETTINGS, name="toy"):
@@ -107,19 +95,27 @@ def test_two_processes(whole, tmp_path):
 @pytest.mark.parametrize(
     "options", [{}, {"flip": False, "crop": 0, "jitter": 0.0, "lighting": 0.0}]
 )
-def test_the_batch_is_not_augmented(options, tmp_path):
+def test_the_batch_is_not_augmented(options):
     """The first images; what the layers do with them in training is what they do at evaluation."""
-    recipe = dataclasses.replace(toy.PROOF, signals_every=2, **options)
+    recipe = dataclasses.replace(toy.PROOF, **options)
     images = toy.noise("train")
-    made = monitor(recipe, tmp_path, images)
-    np.testing.assert_array_equal(made.inputs["image"], images.x[:32])
-    np.testing.assert_array_equal(made.targets, images.y[:32])
-    assert ("draws" in made.inputs) == bool(prepare_layer(recipe).draws)
+    inputs, targets = probe(recipe, images)
+    np.testing.assert_array_equal(inputs["image"], images.x[:32])
+    np.testing.assert_array_equal(targets, images.y[:32])
+    assert ("draws" in inputs) == bool(prepare_layer(recipe).draws)
     prepare = prepare_layer(recipe)
-    found = prepare(made.inputs["image"], made.inputs.get("draws"), training=True)
-    np.testing.assert_allclose(array(found), array(prepare(images.x[:32])), atol=1e-5)
+    prepared = prepare(inputs["image"], inputs.get("draws"), training=True)
+    np.testing.assert_allclose(array(prepared), array(prepare(images.x[:32])), atol=1e-5)
 
 
-def test_a_period_below_one_is_refused(tmp_path):
+def test_targets_are_those_of_the_loss():
+    smoothed = dataclasses.replace(toy.PROOF, label_smoothing=0.1)
+    _, targets = probe(smoothed, toy.noise("train"))
+    assert targets.shape == (32, 4)
+
+
+def test_a_period_below_one_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("training.data.read", lambda name, split, *_, **__: toy.images(split))
     with pytest.raises(ZooError, match="every must be an integer >= 1"):
-        monitor(changed(signals_every=-1), tmp_path, toy.images())
+        train.train(changed(signals_every=-1), tmp_path / "run", "")
+    assert not (tmp_path / "run").exists()

@@ -23,7 +23,8 @@ from training.diverged import report
 from training.engines import Engine
 from training.results.runs import read_run
 from training.state import Position, restore_state, save_state, states
-from training.trainer import build
+from training.tasks.classification.measure import measure
+from training.tasks.classification.model import build
 from zoo.checkpoint import Origin
 from zoo.errors import ZooError
 
@@ -402,7 +403,7 @@ def test_measure_counts_by_hand():
         def predict_on_batch(self, x):
             return np.tile([0.5, 0.3, 0.2], (len(x), 1))
 
-    measured = evaluate.measure(Fixed(), images, toy.RECIPE.preprocess, batch_size=10)
+    measured = measure(Fixed(), images, toy.RECIPE.preprocess, batch_size=10)
     assert measured["top1"] == 11 / 33
     assert measured["top5"] == 1
     assert measured["loss"] == pytest.approx(-np.log([0.5, 0.3, 0.2]).mean())

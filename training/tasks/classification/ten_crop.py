@@ -19,8 +19,8 @@ def check_ten_crop(preprocess: Preprocess, images) -> None:
     if reason:
         raise ZooError(
             f"Ten crops need pictures larger than the model's input. This checkpoint {reason} "
-            f"({preprocess.size[0]} x {preprocess.size[1]}), so the ten would show the same: leave it "
-            "out."
+            f"({preprocess.size[0]} x {preprocess.size[1]}), so the ten would show the same: "
+            "leave it out."
         )
 
 
@@ -28,7 +28,8 @@ def ten_crops(preprocess: Preprocess, image) -> np.ndarray:
     """The ten views of one picture, as the model takes them.
 
     The picture is resized as `zoo.preprocess` does it, but kept whole. Windows of
-    `preprocess.size` are cut from its corners and its centre. Their probabilities are to be averaged.
+    `preprocess.size` are cut from its corners and its centre. Their probabilities are to be
+    averaged.
 
     Source: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks",
         section 4.1.
