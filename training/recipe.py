@@ -7,10 +7,11 @@ import importlib
 import pkgutil
 import typing
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from training import recipes
-from training.tasks.recipe import Recipe, settable
+from training.tasks.recipe import About, Recipe, settable
 from zoo.errors import UnknownNameError, ZooError
 
 
@@ -21,28 +22,32 @@ def names(task: str | None = None) -> list[str]:
 
 
 def find(name: str) -> Recipe:
-    """The recipe of that name; `head(name)` tells about it."""
+    """The recipe of that name; `about(name)` tells about its file."""
     if name not in _all():
         raise UnknownNameError("recipe", name, names(), "See `python -m training.train --list`.")
     return _all()[name]
 
 
-def head(name: str) -> str:
-    """The docstring of the file of a recipe: paper, protocol, command, cost, expectation."""
+def about(name: str) -> About:
+    """What the file of a recipe trains; its docstring tells people more."""
     find(name)
-    return importlib.import_module(f"training.recipes.{name.partition('/')[0]}").__doc__ or ""
+    return _module(name.partition("/")[0]).ABOUT
 
 
 @functools.cache
 def _all() -> dict[str, Recipe]:
     by_name = {}
     for file in sorted(m.name for m in pkgutil.iter_modules(recipes.__path__)):
-        module = importlib.import_module(f"training.recipes.{file}")
+        module = _module(file)
         if hasattr(module, "RECIPE"):
             by_name[file] = module.RECIPE
         for row, recipe in getattr(module, "RECIPES", {}).items():
             by_name[f"{file}/{row}"] = recipe
     return by_name
+
+
+def _module(file: str) -> ModuleType:
+    return importlib.import_module(f"training.recipes.{file}")
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:

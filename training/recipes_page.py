@@ -31,7 +31,7 @@ def page() -> str:
         rows = [_row(name, recipes.find(name)) for name in names]
         parts += [
             f"## {file}",
-            f"{recipes.head(names[0]).splitlines()[0]} Cost: {costs.span(file)}.",
+            f"{recipes.about(names[0]).title}. Cost: {costs.span(file)}.",
             "\n".join([head, "|---" * 6 + "|", *rows]),
         ]
     return "\n\n".join(parts) + "\n"

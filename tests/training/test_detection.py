@@ -1,5 +1,6 @@
 """Training of detectors: from a folder of photos to a checkpoint, through stops and refusals."""
 
+import csv
 import dataclasses
 import json
 import os
@@ -19,6 +20,7 @@ from tests.support.helpers import array
 from training import evaluate
 from training import recipe as recipes
 from training.data.pipeline import Share
+from training.diverged import Diverged
 from training.engines import Engine, sign_of_a_lost_process
 from training.guard import RunGuard, Stopped
 from training.tasks.detection import validation
@@ -144,6 +146,33 @@ def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatc
     straight, resumed = zoo.load(run / "checkpoint"), zoo.load(tmp_path / "checkpoint")
     for a, b in zip(straight.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_signals_averages_and_passes(folder, tmp_path):
+    """Two updates of two passes over one photo each, probed behind each update."""
+    recipe = dataclasses.replace(RECIPE, data=str(folder), steps=2, round=1, accumulate=2)
+    train(dataclasses.replace(recipe, signals_every=2, average=0.5), tmp_path, "")
+    values: dict[int, dict[str, float]] = {}
+    with open(tmp_path / "signals.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            values.setdefault(int(row["step"]), {})[row["key"]] = float(row["value"])
+    assert list(values) == [0, 2, 4]
+    for part in ("stem_conv", "rpn", "box_head", "mask_head"):
+        norms = [v for key, v in values[4].items() if key.startswith("gradient/") and part in key]
+        assert norms, part
+        assert np.all(np.isfinite(norms))
+    history = json.loads((tmp_path / "log.json").read_text())
+    assert history[-1]["gradient/norm/max"] == pytest.approx(
+        max(v for key, v in values[4].items() if key.startswith("gradient/norm")), rel=1e-6
+    )
+
+
+def test_a_diverged_training_tells_its_signals(folder, tmp_path):
+    recipe = dataclasses.replace(RECIPE, data=str(folder), learning_rate=1e30, warmup_steps=0)
+    with pytest.raises(Diverged):
+        train(recipe, tmp_path, "")
+    signals = json.loads((tmp_path / "diverged.json").read_text())["signals"]
+    assert any("mask_head" in layer for layer in signals["gradient"])
 
 
 def test_fine_tuning_a_detector_for_other_classes(finished, tmp_path):

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import importlib
 import re
 from fnmatch import fnmatchcase
 
@@ -23,6 +24,11 @@ FILES = sorted({name.partition("/")[0] for name in recipes.names()})
 CLASSIFIERS = sorted({name.partition("/")[0] for name in recipes.names("classification")})
 
 
+def head(file):
+    """What the head of a file of recipes tells people."""
+    return importlib.import_module(f"training.recipes.{file}").__doc__
+
+
 def rows(file):
     """The recipes of a file by row; of a file with one recipe, that."""
     return {n: recipes.find(n) for n in recipes.names() if n.partition("/")[0] == file}
@@ -33,8 +39,12 @@ def test_every_recipe_is_complete(name):
     recipe = recipes.find(name)
     file, _, row = name.partition("/")
     command = f"train {file}/ROW " if row else f"train {file} "
-    for part in ("Paper:", "Protocol:", "Command:", "Cost:", "Expected:", command):
-        assert part in recipes.head(name)
+    for part in ("Command:", "Cost:", "Expected:", command):
+        assert part in head(file)
+    about = recipes.about(name)
+    assert head(file).startswith(f"{about.title}.")
+    assert about.paper
+    assert about.protocol
     assert recipe.model in zoo.list_models()
     assert dataclasses.replace(recipe, seed=1) != recipe
     assert recipes.settings(name, recipe) == []
@@ -165,8 +175,7 @@ def test_costs_are_those_of_the_recipes():
 
 @pytest.mark.parametrize("file", FILES)
 def test_heads_tell_the_cost(file):
-    head = recipes.head(next(iter(rows(file))))
-    cost = re.search(r"Cost: +(.*?)\n\S", head, re.DOTALL).group(1)
+    cost = re.search(r"Cost: +(.*?)\n\S", head(file), re.DOTALL).group(1)
     assert costs.span(file) in cost or "PFLOP" not in cost
 
 

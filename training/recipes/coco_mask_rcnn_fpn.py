@@ -1,15 +1,5 @@
 """Mask R-CNN with FPN on COCO 2017, on the backbones of SeqNet's paper.
 
-Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 2; the detector
-           and its protocol are He et al. (2017) and Lin et al. (2017).
-Protocol:  theirs: backbones trained on ImageNet, then 180k (2X) or 270k (3X) updates. It names no
-           more; what follows is the usual protocol of that length: 16 photos an update, rate 0.02
-           behind a warm-up of 500 updates, a tenth of it after 120k and 160k (2X) or 210k and
-           250k (3X). Photos are scaled into a canvas of 1024 x 1024 pixels, whose shape never
-           changes, in place of 800 pixels on the shorter side. Rows with "gn" have group
-           normalization in backbone, pyramid and heads, the others frozen batch normalization;
-           the paper does not tell what its SeqNets had. The zoo ships no weights of ImageNet:
-           give those of a classifier trained on it, fresh ones need longer.
 Command:   python -m training.train coco_mask_rcnn_fpn/ROW --data-dir DATA
            backbone_weights=CHECKPOINT
 Cost:      4,696 to 9,208 PFLOP a row; half a day to a day on a large GPU that is kept busy.
@@ -17,7 +7,26 @@ Expected:  published figures are in the rows. Not measured.
 """
 
 from training.tasks.detection.recipe import DetectionRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import IMAGENET
+
+ABOUT = About(
+    title="Mask R-CNN with FPN on COCO 2017, on the backbones of SeqNet's paper",
+    paper=(
+        'Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 2; the detector '
+        "and its protocol are He et al. (2017) and Lin et al. (2017)."
+    ),
+    protocol=(
+        "theirs: backbones trained on ImageNet, then 180k (2X) or 270k (3X) updates. It names no "
+        "more; what follows is the usual protocol of that length: 16 photos an update, rate 0.02 "
+        "behind a warm-up of 500 updates, a tenth of it after 120k and 160k (2X) or 210k and "
+        "250k (3X). Photos are scaled into a canvas of 1024 x 1024 pixels, whose shape never "
+        'changes, in place of 800 pixels on the shorter side. Rows with "gn" have group '
+        "normalization in backbone, pyramid and heads, the others frozen batch normalization; "
+        "the paper does not tell what its SeqNets had. The zoo ships no weights of ImageNet: "
+        "give those of a classifier trained on it, fresh ones need longer."
+    ),
+)
 
 # schedule -> (updates, drops)
 SCHEDULES = {"2x": (180_000, (120_000, 160_000)), "3x": (270_000, (210_000, 250_000))}

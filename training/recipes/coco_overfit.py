@@ -1,16 +1,23 @@
 """Eight photos learned by heart: what shows that a detector's whole chain works.
 
-Paper:     none; the detector is that of He et al., "Mask R-CNN", 2017.
-Protocol:  the first 8 photos with objects of a folder in COCO's format, a ResNet-18 of 16 filters
-           from fresh weights, 4 photos an update in a canvas of 512 x 512 pixels, not mirrored;
-           measured on the same photos.
 Command:   python -m training.train coco_overfit data=FOLDER
 Cost:      0.14 PFLOP.
 Expected:  box AP50 0.928, mask AP50 0.874 (`results/coco_overfit.md`).
 """
 
 from training.tasks.detection.recipe import DetectionRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import IMAGENET
+
+ABOUT = About(
+    title="Eight photos learned by heart: what shows that a detector's whole chain works",
+    paper='none; the detector is that of He et al., "Mask R-CNN", 2017.',
+    protocol=(
+        "the first 8 photos with objects of a folder in COCO's format, a ResNet-18 of 16 filters "
+        "from fresh weights, 4 photos an update in a canvas of 512 x 512 pixels, not mirrored; "
+        "measured on the same photos."
+    ),
+)
 
 RECIPE = DetectionRecipe(
     model="mask_rcnn_resnet18",

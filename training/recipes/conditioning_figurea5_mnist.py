@@ -1,10 +1,5 @@
 """What batch normalization and initialization do for 20 dense layers on MNIST.
 
-Paper:     Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-           DNNs", figures A5 (random initialization) and A6 (He's).
-Protocol:  theirs: SGD with batch 1024, the best of the rates 0.05, 0.1, 0.5 and 1 by training loss;
-           momentum, epochs and scaling of the inputs are not told. Here: no momentum, 50 epochs of
-           one rate, 0.1 (the others by `learning_rate=`), inputs within [-1, 1].
 Command:   python -m training.train conditioning_figurea5_mnist/ROW --data-dir DATA
 Cost:      0.025 PFLOP a row; minutes on two CPU cores.
 Expected:  plain nets with random initialization stay at the loss of guessing, the others learn;
@@ -14,7 +9,21 @@ Expected:  plain nets with random initialization stay at the loss of guessing, t
 import dataclasses
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import USPS
+
+ABOUT = About(
+    title="What batch normalization and initialization do for 20 dense layers on MNIST",
+    paper=(
+        'Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of '
+        "DNNs\", figures A5 (random initialization) and A6 (He's)."
+    ),
+    protocol=(
+        "theirs: SGD with batch 1024, the best of the rates 0.05, 0.1, 0.5 and 1 by training "
+        "loss; momentum, epochs and scaling of the inputs are not told. Here: no momentum, 50 "
+        "epochs of one rate, 0.1 (the others by `learning_rate=`), inputs within [-1, 1]."
+    ),
+)
 
 MNIST = dataclasses.replace(USPS, size=(28, 28), resize=28)
 

@@ -1,13 +1,5 @@
 """Normalizations and activations in residual nets of 110 layers on CIFAR-10.
 
-Paper:     Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-           Rectified Linear Units", table 2.
-Protocol:  theirs, after the Torch program that they name: 164 epochs, batch 128, learning rate 0.1
-           with a tenth from epochs 81 and 122 on, Nesterov momentum 0.9, weight decay 1e-4, flip
-           and crop of 4 pixels, the median of 5 runs; He-normal with batch norm, else Glorot; the
-           rate is halved until a net trains, how often is not told. Here: the same, the crop
-           reflected, and 0.1 for every row: where that diverges, `learning_rate=0.05` and so on;
-           seeds by `seed=1 --run RUN`.
 Command:   python -m training.train crelu_table2_cifar10/ROW --data-dir DATA
 Cost:      12 to 50 PFLOP a row.
 Expected:  the published errors: CReLU is better with batch norm and without. Not measured.
@@ -16,7 +8,24 @@ Expected:  the published errors: CReLU is better with batch norm and without. No
 import dataclasses
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import CIFAR
+
+ABOUT = About(
+    title="Normalizations and activations in residual nets of 110 layers on CIFAR-10",
+    paper=(
+        'Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated '
+        'Rectified Linear Units", table 2.'
+    ),
+    protocol=(
+        "theirs, after the Torch program that they name: 164 epochs, batch 128, learning rate "
+        "0.1 with a tenth from epochs 81 and 122 on, Nesterov momentum 0.9, weight decay 1e-4, "
+        "flip and crop of 4 pixels, the median of 5 runs; He-normal with batch norm, else "
+        "Glorot; the rate is halved until a net trains, how often is not told. Here: the same, "
+        "the crop reflected, and 0.1 for every row: where that diverges, `learning_rate=0.05` "
+        "and so on; seeds by `seed=1 --run RUN`."
+    ),
+)
 
 PROTOCOL = ClassificationRecipe(
     model="resnet110",

@@ -1,9 +1,5 @@
 """Normalizations and activations in residual nets of 110 layers on CIFAR-100.
 
-Paper:     Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-           Rectified Linear Units", table 2.
-Protocol:  that of crelu_table2_cifar10, as theirs; inputs are standardized by the mean and the
-           deviation of CIFAR-100.
 Command:   python -m training.train crelu_table2_cifar100/ROW --data-dir DATA
 Cost:      12 to 50 PFLOP a row.
 Expected:  the published errors: CReLU is better with batch norm and without. Not measured.
@@ -13,6 +9,19 @@ import dataclasses
 
 from training.recipes import crelu_table2_cifar10
 from training.recipes.lastbn_table2_cifar100 import CIFAR100
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="Normalizations and activations in residual nets of 110 layers on CIFAR-100",
+    paper=(
+        'Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated '
+        'Rectified Linear Units", table 2.'
+    ),
+    protocol=(
+        "that of crelu_table2_cifar10, as theirs; inputs are standardized by the mean and the "
+        "deviation of CIFAR-100."
+    ),
+)
 
 RECIPES = {
     row: dataclasses.replace(

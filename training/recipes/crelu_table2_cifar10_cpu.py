@@ -1,10 +1,5 @@
 """Normalizations and activations in residual nets of 20 layers on CIFAR-10, for a CPU.
 
-Paper:     Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-           Rectified Linear Units", table 2, at 110 layers.
-Protocol:  theirs: see crelu_table2_cifar10. Here: that of residual_cifar10_cpu, 20 layers and 40
-           epochs; the rate is halved until a net trains, as theirs. In the first 150 steps two
-           nets diverged at 0.1, plain without biases (0.05 held) and NormProp (0.1 / 32 held).
 Command:   python -m training.train crelu_table2_cifar10_cpu/ROW --data-dir DATA
 Cost:      0.49 to 1.9 PFLOP a row; about 40 core-minutes, "double" two hours.
 Expected:  the order published for 110 layers. Not measured.
@@ -15,6 +10,20 @@ import dataclasses
 
 from training.recipes import crelu_table2_cifar10
 from training.recipes.residual_cifar10_cpu import PROTOCOL
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="Normalizations and activations in residual nets of 20 layers on CIFAR-10, for a CPU",
+    paper=(
+        'Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated '
+        'Rectified Linear Units", table 2, at 110 layers.'
+    ),
+    protocol=(
+        "theirs: see crelu_table2_cifar10. Here: that of residual_cifar10_cpu, 20 layers and 40 "
+        "epochs; the rate is halved until a net trains, as theirs. In the first 150 steps two "
+        "nets diverged at 0.1, plain without biases (0.05 held) and NormProp (0.1 / 32 held)."
+    ),
+)
 
 # The highest rates tried that hold, where that is not the protocol's.
 RATES = {"relu_plain_nobias": 0.05, "relu_normprop": 0.1 / 32}

@@ -1,8 +1,5 @@
 """Normalizations and activations in residual nets of 110 layers on CIFAR-10, for one large GPU.
 
-Paper:     Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-           Rectified Linear Units", table 2.
-Protocol:  that of crelu_table2_cifar10 in bfloat16.
 Command:   python -m training.train crelu_table2_cifar10_gpu/ROW --data-dir DATA
 Cost:      12 to 50 PFLOP a row; 41 min to 2.8 hours if the GPU
            sustains 5 TFLOP/s.
@@ -10,5 +7,18 @@ Expected:  the published figures of crelu_table2_cifar10. Not measured.
 """
 
 from training.recipes import crelu_table2_cifar10, on_large_gpu
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title=(
+        "Normalizations and activations in residual nets of 110 layers on CIFAR-10, for one "
+        "large GPU"
+    ),
+    paper=(
+        'Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated '
+        'Rectified Linear Units", table 2.'
+    ),
+    protocol="that of crelu_table2_cifar10 in bfloat16.",
+)
 
 RECIPES = on_large_gpu(crelu_table2_cifar10.RECIPES)

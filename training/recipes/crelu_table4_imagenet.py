@@ -1,14 +1,5 @@
 """Normalizations and activations in residual nets of 34, 50 and 101 layers on ImageNet.
 
-Paper:     Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-           Rectified Linear Units", table 4. It takes the rows of ReLU with batch norm from the
-           authors of the Torch program that it builds on.
-Protocol:  theirs: batch 128, 150 epochs (that program: 256 and 90), learning rate 0.1 with a tenth
-           every 30 epochs, halved until a net trains, Nesterov momentum 0.9, weight decay 1e-4,
-           windows of random size and shape, flip, colour jitter, shifts of colour. Here: the same,
-           and 0.1 for every row: where that diverges, `learning_rate=0.05` and so on. That the
-           rate falls every 30 epochs of 150, too, is how we read "we reserve hyperparameters".
-           Evaluation with ten crops is not part of a recipe.
 Command:   python -m training.train crelu_table4_imagenet/ROW --data-dir DATA
 Cost:      2,535 to 15,349 PFLOP a row.
 Expected:  the published errors: CReLU is better with batch norm and without. Not measured.
@@ -18,6 +9,24 @@ import dataclasses
 
 from training.recipes import lastbn_tablea1_imagenet
 from training.recipes.crelu_table2_cifar10 import CRELU, PLAIN
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="Normalizations and activations in residual nets of 34, 50 and 101 layers on ImageNet",
+    paper=(
+        'Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated '
+        'Rectified Linear Units", table 4. It takes the rows of ReLU with batch norm from the '
+        "authors of the Torch program that it builds on."
+    ),
+    protocol=(
+        "theirs: batch 128, 150 epochs (that program: 256 and 90), learning rate 0.1 with a "
+        "tenth every 30 epochs, halved until a net trains, Nesterov momentum 0.9, weight decay "
+        "1e-4, windows of random size and shape, flip, colour jitter, shifts of colour. Here: "
+        "the same, and 0.1 for every row: where that diverges, `learning_rate=0.05` and so on. "
+        'That the rate falls every 30 epochs of 150, too, is how we read "we reserve '
+        'hyperparameters". Evaluation with ten crops is not part of a recipe.'
+    ),
+)
 
 QUOTED = dataclasses.replace(lastbn_tablea1_imagenet.PROTOCOL, epochs=90, drops=(30 / 90, 60 / 90))
 PROTOCOL = dataclasses.replace(QUOTED, epochs=150, batch_size=128, drops=(0.2, 0.4, 0.6, 0.8))

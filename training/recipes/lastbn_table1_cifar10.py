@@ -1,12 +1,5 @@
 """Residual nets of 56 to 2402 layers on CIFAR-10, with and without a last batch normalization.
 
-Paper:     Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-           DNNs", table 1, and section 5.1 for the rows "_long": weight decay 2e-4 and twice the
-           steps.
-Protocol:  theirs: 160 epochs, batch 128, learning rate 0.1 with a tenth at 80 and 120, Nesterov
-           momentum 0.9, weight decay 1e-4, flip and crop of 4 reflected pixels, five seeds. Here:
-           the same; seeds by `seed=1 --run RUN`. That 2402 layers had weight decay 2e-4 and twice
-           the steps, too, is how we read the section.
 Command:   python -m training.train lastbn_table1_cifar10/ROW --data-dir DATA
 Cost:      6 to 543 PFLOP a row.
 Expected:  the published errors: the last BN is the better the deeper the net. Not measured.
@@ -15,7 +8,26 @@ Expected:  the published errors: the last BN is the better the deeper the net. N
 import dataclasses
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import CIFAR
+
+ABOUT = About(
+    title=(
+        "Residual nets of 56 to 2402 layers on CIFAR-10, with and without a last batch "
+        "normalization"
+    ),
+    paper=(
+        'Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of '
+        'DNNs", table 1, and section 5.1 for the rows "_long": weight decay 2e-4 and twice the '
+        "steps."
+    ),
+    protocol=(
+        "theirs: 160 epochs, batch 128, learning rate 0.1 with a tenth at 80 and 120, Nesterov "
+        "momentum 0.9, weight decay 1e-4, flip and crop of 4 reflected pixels, five seeds. Here: "
+        "the same; seeds by `seed=1 --run RUN`. That 2402 layers had weight decay 2e-4 and twice "
+        "the steps, too, is how we read the section."
+    ),
+)
 
 PROTOCOL = ClassificationRecipe(
     model="resnet56",

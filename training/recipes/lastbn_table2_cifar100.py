@@ -1,9 +1,5 @@
 """Residual nets of 56 to 1202 layers on CIFAR-100, with and without a last batch normalization.
 
-Paper:     Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-           DNNs", table 2.
-Protocol:  that of lastbn_table1_cifar10, as theirs; inputs are standardized by the mean and the
-           deviation of CIFAR-100.
 Command:   python -m training.train lastbn_table2_cifar100/ROW --data-dir DATA
 Cost:      6 to 136 PFLOP a row.
 Expected:  the published errors: the last BN is the better the deeper the net. Not measured.
@@ -12,7 +8,23 @@ Expected:  the published errors: the last BN is the better the deeper the net. N
 import dataclasses
 
 from training.recipes.lastbn_table1_cifar10 import DEPTHS, PROTOCOL
+from training.tasks.recipe import About
 from zoo.preprocessing import CIFAR
+
+ABOUT = About(
+    title=(
+        "Residual nets of 56 to 1202 layers on CIFAR-100, with and without a last batch "
+        "normalization"
+    ),
+    paper=(
+        'Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of '
+        'DNNs", table 2.'
+    ),
+    protocol=(
+        "that of lastbn_table1_cifar10, as theirs; inputs are standardized by the mean and the "
+        "deviation of CIFAR-100."
+    ),
+)
 
 CIFAR100 = dataclasses.replace(
     CIFAR,

@@ -1,11 +1,5 @@
 """Residual nets of 18 and 50 layers on ImageNet, with and without a last batch normalization.
 
-Paper:     Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-           DNNs", table A1.
-Protocol:  theirs: 100 epochs, batch 256, learning rate 0.1 with a tenth at 30, 60 and 90, Nesterov
-           momentum 0.9, weight decay 1e-4; the rest after the Torch program that they name. Here:
-           the same; of that program windows of random size and shape, flip, colour jitter of 0.4
-           and shifts of colour of 0.1.
 Command:   python -m training.train lastbn_tablea1_imagenet/ROW --data-dir DATA
 Cost:      1,394 to 3,143 PFLOP a row.
 Expected:  the published errors: the last BN helps most with more regularization. Not measured.
@@ -14,7 +8,24 @@ Expected:  the published errors: the last BN helps most with more regularization
 import dataclasses
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import IMAGENET
+
+ABOUT = About(
+    title=(
+        "Residual nets of 18 and 50 layers on ImageNet, with and without a last batch normalization"
+    ),
+    paper=(
+        'Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of '
+        'DNNs", table A1.'
+    ),
+    protocol=(
+        "theirs: 100 epochs, batch 256, learning rate 0.1 with a tenth at 30, 60 and 90, "
+        "Nesterov momentum 0.9, weight decay 1e-4; the rest after the Torch program that they "
+        "name. Here: the same; of that program windows of random size and shape, flip, colour "
+        "jitter of 0.4 and shifts of colour of 0.1."
+    ),
+)
 
 PROTOCOL = ClassificationRecipe(
     model="resnet18",

@@ -1,10 +1,5 @@
 """How depth spoils plain dense ReLU nets on USPS, with and without batch normalization.
 
-Paper:     Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip
-           Connections", figure 1, for the depths of table I.
-Protocol:  theirs: 300 ReLUs a layer, batch 128, learning rate within [1e-4, 0.1], momentum 0.9,
-           weight decay 1e-4, 300 epochs; the initialization is not told. Here: He-uniform, as in
-           the nets that succeed, and 0.01 falling to 0 by a cosine for every row.
 Command:   python -m training.train maxnorm_figure1_usps/ROW --data-dir DATA
 Cost:      0.0034 to 0.059 PFLOP a row.
 Expected:  the error grows with the depth, later with batch norm; no values are printed. Not
@@ -15,6 +10,20 @@ Compare:   100 layers are in maxnorm_table2_usps and maxnorm_figure9_usps.
 import dataclasses
 
 from training.recipes import maxnorm_mlp100_usps
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="How depth spoils plain dense ReLU nets on USPS, with and without batch normalization",
+    paper=(
+        'Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip '
+        'Connections", figure 1, for the depths of table I.'
+    ),
+    protocol=(
+        "theirs: 300 ReLUs a layer, batch 128, learning rate within [1e-4, 0.1], momentum 0.9, "
+        "weight decay 1e-4, 300 epochs; the initialization is not told. Here: He-uniform, as in "
+        "the nets that succeed, and 0.01 falling to 0 by a cosine for every row."
+    ),
+)
 
 DEPTHS = (3, 5, 10, 15, 20, 40, 50)
 BASE = maxnorm_mlp100_usps.RECIPE

@@ -1,9 +1,5 @@
 """100 dense layers without a shortcut on USPS digits.
 
-Paper:     Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip
-           Connections", table II: batch norm + leaky ReLU + max-norm, 5.48% test error.
-Protocol:  theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, weight decay 1e-4,
-           300 epochs. Here: 0.01 falling to 0 by a cosine, the rest as there.
 Command:   python -m training.train maxnorm_mlp100_usps --data-dir DATA
 Cost:      70 minutes beside another training on two CPU cores (TensorFlow): 14 s an epoch, the
            fastest 5.4 s.
@@ -19,7 +15,20 @@ Expected:  6.23% test error after recalibration (6.53% before), as `maxnorm_mlp1
 """
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import USPS
+
+ABOUT = About(
+    title="100 dense layers without a shortcut on USPS digits",
+    paper=(
+        'Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip '
+        'Connections", table II: batch norm + leaky ReLU + max-norm, 5.48% test error.'
+    ),
+    protocol=(
+        "theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, weight decay 1e-4, "
+        "300 epochs. Here: 0.01 falling to 0 by a cosine, the rest as there."
+    ),
+)
 
 RECIPE = ClassificationRecipe(
     model="maxnorm_mlp100",

@@ -1,10 +1,5 @@
 """The 50-layer MaxNorm PlainNet on CIFAR-10, shortened for a CPU.
 
-Paper:     Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip
-           Connections", table III: 6.65% test error after 400 epochs.
-Protocol:  theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, weight decay 1e-4;
-           schedule and augmentation are not told. Here: 28 epochs, 0.1 falling to 0 by a cosine
-           after 2 epochs of warm-up, horizontal flip and crop of 2 pixels.
 Command:   python -m training.train maxnorm_plainnet50_cifar10 --data-dir DATA
            On a machine that has the time: epochs=400 crop=4
 Cost:      89 minutes beside another training on two CPU cores (TensorFlow, bfloat16).
@@ -13,7 +8,21 @@ Expected:  87.49% test accuracy after 28 epochs (87.68% with the moving averages
 """
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import CIFAR
+
+ABOUT = About(
+    title="The 50-layer MaxNorm PlainNet on CIFAR-10, shortened for a CPU",
+    paper=(
+        'Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip '
+        'Connections", table III: 6.65% test error after 400 epochs.'
+    ),
+    protocol=(
+        "theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, weight decay 1e-4; "
+        "schedule and augmentation are not told. Here: 28 epochs, 0.1 falling to 0 by a cosine "
+        "after 2 epochs of warm-up, horizontal flip and crop of 2 pixels."
+    ),
+)
 
 RECIPE = ClassificationRecipe(
     model="maxnorm_plainnet50",

@@ -1,9 +1,5 @@
 """What holds 100 dense layers on USPS: batch norm, leaky ReLU, max-norm, and all pairs of them.
 
-Paper:     Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip
-           Connections", table II.
-Protocol:  theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, weight decay 1e-4,
-           300 epochs. Here: 0.01 falling to 0 by a cosine for every row, the rest as there.
 Command:   python -m training.train maxnorm_table2_usps/ROW --data-dir DATA
 Cost:      about 25 minutes a row on one CPU core (TensorFlow).
 Expected:  published, only all three together learn. Here bn_lrelu_maxnorm has 6.28% test error
@@ -17,6 +13,22 @@ Expected:  published, only all three together learn. Here bn_lrelu_maxnorm has 6
 import dataclasses
 
 from training.recipes import maxnorm_mlp100_usps
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title=(
+        "What holds 100 dense layers on USPS: batch norm, leaky ReLU, max-norm, and all pairs of "
+        "them"
+    ),
+    paper=(
+        'Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip '
+        'Connections", table II.'
+    ),
+    protocol=(
+        "theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, weight decay 1e-4, "
+        "300 epochs. Here: 0.01 falling to 0 by a cosine for every row, the rest as there."
+    ),
+)
 
 # row -> (norm, nonlinearity, max_norm, published train and test error)
 ROWS = {

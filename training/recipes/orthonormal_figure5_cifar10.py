@@ -1,8 +1,5 @@
 """Orthonormality against weight decay in residual nets on CIFAR-10.
 
-Paper:     Xie et al., "All You Need is Beyond a Good Init", figure 5, left and middle.
-Protocol:  that of orthonormal_table2_cifar10; shortcuts are 3x3 projections where the width
-           doubles, as theirs.
 Command:   python -m training.train orthonormal_figure5_cifar10/ROW --data-dir DATA
 Cost:      4.9 to 13 PFLOP a row.
 Expected:  the plain net with orthonormality reaches the residual net of 44 layers, and
@@ -13,6 +10,16 @@ Compare:   orthonormal_table2_cifar10/orthonormal44 and sgd44, the plain nets of
 import dataclasses
 
 from training.recipes.orthonormal_table2_cifar10 import L2, PROTOCOL
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="Orthonormality against weight decay in residual nets on CIFAR-10",
+    paper='Xie et al., "All You Need is Beyond a Good Init", figure 5, left and middle.',
+    protocol=(
+        "that of orthonormal_table2_cifar10; shortcuts are 3x3 projections where the width "
+        "doubles, as theirs."
+    ),
+)
 
 ORTHONORMAL = {"initializer": "orthonormal", "orthonormal": 1e-4, "weight_decay": 0.0}
 

@@ -1,12 +1,5 @@
 """A 110-layer plain net with and without modulation, for a CPU.
 
-Paper:     Xie et al., "All You Need is Beyond a Good Init", section 5.3 and table 2.
-Protocol:  that of plainnet44_cifar10, 20 epochs in place of 164, for 110 layers; "first" has
-           modulation in the first 2000 of its 7,800 steps, "l2" is the baseline with weight decay.
-           The two "delta" rows are ours, for so few steps: kernels start at their centre
-           (`zoo.initializers.DeltaOrthonormal`) and beta at 1, which leaves 1.06 of the 1.21 by
-           which errors grow per layer; rate 0.01, one epoch of warm-up, cosine; modulation for
-           the paper's share of the steps, or never.
 Command:   python -m training.train orthonormal_modulation_cifar10_cpu/ROW --data-dir DATA
 Cost:      1.5 PFLOP a row; about 1.7 core-hours.
 Expected:  delta 78.52% test accuracy, as `plainnet110.cifar10` has it; delta_never 79.52%: from
@@ -19,6 +12,20 @@ import dataclasses
 
 from training.recipes import plainnet44_cifar10
 from training.recipes.orthonormal_table2_cifar10 import L2
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="A 110-layer plain net with and without modulation, for a CPU",
+    paper='Xie et al., "All You Need is Beyond a Good Init", section 5.3 and table 2.',
+    protocol=(
+        'that of plainnet44_cifar10, 20 epochs in place of 164, for 110 layers; "first" has '
+        'modulation in the first 2000 of its 7,800 steps, "l2" is the baseline with weight '
+        'decay. The two "delta" rows are ours, for so few steps: kernels start at their centre '
+        "(`zoo.initializers.DeltaOrthonormal`) and beta at 1, which leaves 1.06 of the 1.21 by "
+        "which errors grow per layer; rate 0.01, one epoch of warm-up, cosine; modulation for "
+        "the paper's share of the steps, or never."
+    ),
+)
 
 DELTA = {"initializer": "delta_orthonormal", "beta": 1.0}
 BEST = "81.6% test accuracy after 164 epochs (table 2)"

@@ -1,12 +1,5 @@
 """Seven ways to train plain nets of 44 and 110 layers on CIFAR-10.
 
-Paper:     Xie et al., "All You Need is Beyond a Good Init", table 2. Its third column, a net of
-           44 layers on ImageNet, is left out: the paper does not describe that net.
-Protocol:  theirs: horizontal flip, inputs standardized per pixel, batch 128, learning rate 0.1
-           with a tenth at 32k and 48k of 64k steps, momentum 0.9, coefficient 1e-4; of AdaDelta
-           another rate, which is not told. Here: the same in 164 epochs; AdaDelta's rate is 1;
-           110 layers are modulated for the first 2000 steps, where figure 4 begins to settle
-           (the paper's number is "heuristic"); the baselines start He-normal with weight decay.
 Command:   python -m training.train orthonormal_table2_cifar10/ROW --data-dir DATA
 Cost:      4.8 to 12 PFLOP a row.
 Expected:  88.42% and 81.6% test accuracy with orthonormality, as published, where all others fail
@@ -16,7 +9,23 @@ Expected:  88.42% and 81.6% test accuracy with orthonormality, as published, whe
 import dataclasses
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import CIFAR
+
+ABOUT = About(
+    title="Seven ways to train plain nets of 44 and 110 layers on CIFAR-10",
+    paper=(
+        'Xie et al., "All You Need is Beyond a Good Init", table 2. Its third column, a net of '
+        "44 layers on ImageNet, is left out: the paper does not describe that net."
+    ),
+    protocol=(
+        "theirs: horizontal flip, inputs standardized per pixel, batch 128, learning rate 0.1 "
+        "with a tenth at 32k and 48k of 64k steps, momentum 0.9, coefficient 1e-4; of AdaDelta "
+        "another rate, which is not told. Here: the same in 164 epochs; AdaDelta's rate is 1; "
+        "110 layers are modulated for the first 2000 steps, where figure 4 begins to settle (the "
+        'paper\'s number is "heuristic"); the baselines start He-normal with weight decay.'
+    ),
+)
 
 L2 = {"initializer": "he_normal", "orthonormal": 0.0, "weight_decay": 1e-4}
 

@@ -1,7 +1,5 @@
 """The baseline of plainnet44_cifar10: He initialization and weight decay, the same budget.
 
-Paper:     Xie et al., "All You Need is Beyond a Good Init", table 2: 84.14% (SGD, 44 layers).
-Protocol:  that of plainnet44_cifar10 in everything but initialization and regularizer.
 Command:   python -m training.train plainnet44_cifar10_l2 --data-dir DATA
 Cost:      that of plainnet44_cifar10.
 Expected:  69.91% test accuracy after 30 epochs, as `plainnet44.cifar10_l2` has it.
@@ -10,6 +8,13 @@ Expected:  69.91% test accuracy after 30 epochs, as `plainnet44.cifar10_l2` has 
 import dataclasses
 
 from training.recipes import plainnet44_cifar10
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="The baseline of plainnet44_cifar10: He initialization and weight decay, the same budget",
+    paper='Xie et al., "All You Need is Beyond a Good Init", table 2: 84.14% (SGD, 44 layers).',
+    protocol="that of plainnet44_cifar10 in everything but initialization and regularizer.",
+)
 
 RECIPE = dataclasses.replace(
     plainnet44_cifar10.RECIPE,

@@ -1,11 +1,5 @@
 """Five ways to build a residual net of 20 layers, on CIFAR-10 with one budget, for a CPU.
 
-Paper:     Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-           DNNs", table 1, and Shang et al., "Exploring Normalization in Deep Residual Networks
-           with Concatenated Rectified Linear Units", table 2, at 56 and 110 layers.
-Protocol:  theirs: see lastbn_table1_cifar10 and crelu_table2_cifar10. Here: 20 layers, 40 epochs,
-           0.1 falling to 0 by a cosine after 1 epoch of warm-up, bfloat16, the rest as there;
-           seeds 0, 1 and 2, by `seed=1 --run RUN`.
 Command:   python -m training.train residual_cifar10_cpu/ROW --data-dir DATA
 Cost:      0.49 to 0.74 PFLOP a row; about 40 core-minutes.
 Expected:  resnet20 9.41% test error, resnet20_lastbn 9.80%, preresnet20 9.79%, crelu_resnet20
@@ -16,6 +10,21 @@ Expected:  resnet20 9.41% test error, resnet20_lastbn 9.80%, preresnet20 9.79%, 
 import dataclasses
 
 from training.recipes import lastbn_table1_cifar10
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="Five ways to build a residual net of 20 layers, on CIFAR-10 with one budget, for a CPU",
+    paper=(
+        'Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of '
+        'DNNs", table 1, and Shang et al., "Exploring Normalization in Deep Residual Networks '
+        'with Concatenated Rectified Linear Units", table 2, at 56 and 110 layers.'
+    ),
+    protocol=(
+        "theirs: see lastbn_table1_cifar10 and crelu_table2_cifar10. Here: 20 layers, 40 epochs, "
+        "0.1 falling to 0 by a cosine after 1 epoch of warm-up, bfloat16, the rest as there; "
+        "seeds 0, 1 and 2, by `seed=1 --run RUN`."
+    ),
+)
 
 PROTOCOL = dataclasses.replace(
     lastbn_table1_cifar10.PROTOCOL,

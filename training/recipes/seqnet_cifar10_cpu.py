@@ -1,10 +1,5 @@
 """SeqNets, ResNets and the plain nets between them on CIFAR-10, for a CPU.
 
-Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 1, on ImageNet.
-Protocol:  theirs: see seqnet_table1_imagenet. Here: 16 filters in the first stage in place of 64, a
-           3x3 stem, 40 epochs with 2 of warm-up, batch 128, flip and crop of 4 pixels, bfloat16;
-           the rates as there. The plain nets are the ResNets without shortcuts, at the rates of
-           the SeqNets of their depth.
 Command:   python -m training.train seqnet_cifar10_cpu/ROW --data-dir DATA
 Cost:      0.42 to 2 PFLOP a row; seqnet18 one core-hour, seqnet50 two.
 Expected:  seqnet18 8.42% test error, as `seqnet18.cifar10` has it (1.07% on the training set),
@@ -15,7 +10,19 @@ Expected:  seqnet18 8.42% test error, as `seqnet18.cifar10` has it (1.07% on the
 import dataclasses
 
 from training.recipes.seqnet_table1_imagenet import PROTOCOL, rates
+from training.tasks.recipe import About
 from zoo.preprocessing import CIFAR
+
+ABOUT = About(
+    title="SeqNets, ResNets and the plain nets between them on CIFAR-10, for a CPU",
+    paper='Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 1, on ImageNet.',
+    protocol=(
+        "theirs: see seqnet_table1_imagenet. Here: 16 filters in the first stage in place of 64, "
+        "a 3x3 stem, 40 epochs with 2 of warm-up, batch 128, flip and crop of 4 pixels, "
+        "bfloat16; the rates as there. The plain nets are the ResNets without shortcuts, at the "
+        "rates of the SeqNets of their depth."
+    ),
+)
 
 # model -> (rates, what is published of ImageNet)
 ROWS = {

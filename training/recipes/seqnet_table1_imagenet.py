@@ -1,15 +1,5 @@
 """Plain nets of 18 to 134 layers beside residual nets on ImageNet.
 
-Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 1, and appendix
-           B.3 for the SeqNet with skips. Its rows DiracNet and ISONet are left out: they are not
-           of this zoo.
-Protocol:  theirs: SGD with batch 256, momentum 0.9, weight decay 1e-4, a cosine after 5 epochs of
-           warm-up, windows of random size and shape and flip, the mean of 5 runs. ResNets at 0.1;
-           of SeqNets the classifier at 0.1, all else at 0.08, 0.04, 0.02 and 0.02 by depth, with
-           101 layers 6/23 of that in stage 3. Here: the same; that the training has 100 epochs is
-           from the published program, as is the strength of the orthogonal regularizer, 1e-4.
-           Batch normalization goes by the rate of the convolutions. The SeqNet with skips has the
-           rates of the one without.
 Command:   python -m training.train seqnet_table1_imagenet/ROW --data-dir DATA
 Cost:      1,394 to 11,052 PFLOP a row.
 Expected:  the published accuracies: SeqNets of 18 and 34 layers above the ResNets, of 50 level with
@@ -19,7 +9,26 @@ Expected:  the published accuracies: SeqNets of 18 and 34 layers above the ResNe
 import dataclasses
 
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import IMAGENET
+
+ABOUT = About(
+    title="Plain nets of 18 to 134 layers beside residual nets on ImageNet",
+    paper=(
+        'Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 1, and appendix '
+        "B.3 for the SeqNet with skips. Its rows DiracNet and ISONet are left out: they are not "
+        "of this zoo."
+    ),
+    protocol=(
+        "theirs: SGD with batch 256, momentum 0.9, weight decay 1e-4, a cosine after 5 epochs of "
+        "warm-up, windows of random size and shape and flip, the mean of 5 runs. ResNets at 0.1; "
+        "of SeqNets the classifier at 0.1, all else at 0.08, 0.04, 0.02 and 0.02 by depth, with "
+        "101 layers 6/23 of that in stage 3. Here: the same; that the training has 100 epochs is "
+        "from the published program, as is the strength of the orthogonal regularizer, 1e-4. "
+        "Batch normalization goes by the rate of the convolutions. The SeqNet with skips has the "
+        "rates of the one without."
+    ),
+)
 
 PROTOCOL = ClassificationRecipe(
     model="resnet18",

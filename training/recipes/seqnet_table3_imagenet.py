@@ -1,7 +1,5 @@
 """Initialization, bias and position of the 3x3 convolution in SeqNet50 on ImageNet.
 
-Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 3.
-Protocol:  that of seqnet_table1_imagenet, as theirs.
 Command:   python -m training.train seqnet_table3_imagenet/ROW --data-dir DATA
 Cost:      4,931 to 6,945 PFLOP a row.
 Expected:  the published accuracies, all close to the 77.1% of the base. Not measured.
@@ -11,6 +9,13 @@ Compare:   seqnet_table1_imagenet/seqnet50, the base: R-Init, no bias, first lay
 import dataclasses
 
 from training.recipes import seqnet_table1_imagenet
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="Initialization, bias and position of the 3x3 convolution in SeqNet50 on ImageNet",
+    paper='Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 3.',
+    protocol="that of seqnet_table1_imagenet, as theirs.",
+)
 
 # row -> (model_args, published accuracy in percent, part of the table)
 ROWS = {

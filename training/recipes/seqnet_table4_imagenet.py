@@ -1,7 +1,5 @@
 """SeqNets without orthogonal regularization on ImageNet.
 
-Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 4.
-Protocol:  that of seqnet_table1_imagenet, as theirs.
 Command:   python -m training.train seqnet_table4_imagenet/ROW --data-dir DATA
 Cost:      4,910 to 11,052 PFLOP a row.
 Expected:  1.1 to 1.6 points less than with the regularizer, as published. Not measured.
@@ -11,6 +9,13 @@ Compare:   seqnet_table1_imagenet, with the regularizer: 75.3%, 77.1% and 76.7%.
 import dataclasses
 
 from training.recipes import seqnet_table1_imagenet
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="SeqNets without orthogonal regularization on ImageNet",
+    paper='Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 4.',
+    protocol="that of seqnet_table1_imagenet, as theirs.",
+)
 
 # model -> published accuracy in percent
 ROWS = {"seqnet34": "73.7", "seqnet50": "75.7", "seqnet101": "75.6"}

@@ -1,7 +1,5 @@
 """Which kernels of SeqNet50 are tied, on ImageNet.
 
-Paper:     Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 5.
-Protocol:  that of seqnet_table1_imagenet, as theirs.
 Command:   python -m training.train seqnet_table5_imagenet/ROW --data-dir DATA
 Cost:      6,352 PFLOP a row.
 Expected:  the published accuracies, below the 77.1% of the base. Not measured.
@@ -11,6 +9,13 @@ Compare:   seqnet_table1_imagenet/seqnet50, the base: the second convolution tie
 import dataclasses
 
 from training.recipes import seqnet_table1_imagenet
+from training.tasks.recipe import About
+
+ABOUT = About(
+    title="Which kernels of SeqNet50 are tied, on ImageNet",
+    paper='Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", table 5.',
+    protocol="that of seqnet_table1_imagenet, as theirs.",
+)
 
 # row -> (model_args, published accuracy in percent)
 ROWS = {

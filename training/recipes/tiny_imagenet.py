@@ -2,13 +2,6 @@
 
 Data:      100,000 training and 10,000 validation photos of 64x64 pixels in 200 of ImageNet's
            classes; no paper of this zoo trains on it.
-Protocol:  windows of random size and shape, flip, label smoothing 0.1, SGD with momentum 0.9,
-           batch 128, a cosine after one epoch of warm-up, weight decay 1e-4, the moving average of
-           the weights, BatchNorm statistics estimated anew. The picture grows during training: of
-           equal parts of the epochs at 32, 48 and 64 pixels (progressive sizes; Touvron et al.,
-           "Fixing the train-test resolution discrepancy", NeurIPS 2019, tell why smaller pictures
-           in training cost little). A 3x3/2 stem, 32 filters in the first stage, which works at
-           32x32; rates of the convolutions and of the classifier as in seqnet_table1_imagenet.
 Command:   python -m training.train tiny_imagenet/ROW --data-dir DATA
            In stages: epochs=N sizes='(32,)' first, then weights=runs/…/checkpoint with larger
            sizes and --run runs/…
@@ -20,7 +13,25 @@ import dataclasses
 
 from training.recipes.seqnet_table1_imagenet import rates
 from training.tasks.classification.recipe import ClassificationRecipe
+from training.tasks.recipe import About
 from zoo.preprocessing import TINY_IMAGENET
+
+ABOUT = About(
+    title=(
+        "Backbones for photographs: Tiny ImageNet at 64 pixels, all rows by one protocol, for a CPU"
+    ),
+    paper="none; no paper of this zoo trains on these photos.",
+    protocol=(
+        "windows of random size and shape, flip, label smoothing 0.1, SGD with momentum 0.9, "
+        "batch 128, a cosine after one epoch of warm-up, weight decay 1e-4, the moving average "
+        "of the weights, BatchNorm statistics estimated anew. The picture grows during training: "
+        "of equal parts of the epochs at 32, 48 and 64 pixels (progressive sizes; Touvron et "
+        'al., "Fixing the train-test resolution discrepancy", NeurIPS 2019, tell why smaller '
+        "pictures in training cost little). A 3x3/2 stem, 32 filters in the first stage, which "
+        "works at 32x32; rates of the convolutions and of the classifier as in "
+        "seqnet_table1_imagenet."
+    ),
+)
 
 PROTOCOL = ClassificationRecipe(
     model="seqnet18",

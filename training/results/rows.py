@@ -7,7 +7,6 @@ run folders need not be kept. A row without a run that finished or diverged is s
 """
 
 import csv
-import re
 import statistics
 import sys
 from pathlib import Path
@@ -193,13 +192,11 @@ def _page(name: str, rows: list[dict]) -> str:
         lines.append(f"| {' | '.join((row['row'], *cells))} |")
     done = [row for row in rows if row["state"] != "missing"]
     where = dict.fromkeys(f"{r['backend']}, {r['device']}, commit {r['commit']}" for r in done)
-    head = recipes.head(f"{name}/{rows[0]['row']}")
-    title = head.splitlines()[0].removesuffix(".")
-    told = {key: _paragraph(head, key) for key in ("Paper", "Protocol")}
+    about = recipes.about(f"{name}/{rows[0]['row']}")
     parts = [
         HEAD.format(
-            title=title, name=name, paper=f"Paper: {told['Paper']}",
-            protocol=f"Protocol: {told['Protocol']}",
+            title=about.title, name=name, paper=f"Paper: {about.paper}",
+            protocol=f"Protocol: {about.protocol}",
         ).strip(),
         "\n".join(lines),
         *_seeds(rows),
@@ -208,11 +205,6 @@ def _page(name: str, rows: list[dict]) -> str:
         f"![Training and test error by epoch]({name}.png)",
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
-
-
-def _paragraph(head: str, key: str) -> str:
-    """What the head of a recipe file says under a key, in one line."""
-    return " ".join(re.search(rf"^{key}:(.*?)(?=^\w|\Z)", head, re.M | re.S).group(1).split())
 
 
 def _seeds(rows: list[dict]) -> list[str]:

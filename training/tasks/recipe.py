@@ -11,6 +11,21 @@ from zoo.preprocessing import Preprocess
 FIXED = ("multipliers", "preprocess", "model_args", "published")
 
 
+@dataclass(frozen=True)
+class About:
+    """What a file of `training/recipes/` trains: `ABOUT` of that file.
+
+    Attributes:
+        title: of the table, in a line.
+        paper: where the table is printed.
+        protocol: of the paper, and where the recipes differ.
+    """
+
+    title: str
+    paper: str
+    protocol: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe(abc.ABC):
     """One training, completely. Every field but those in `FIXED` can be set on the command line.

@@ -35,12 +35,14 @@ class Probe:
         taps: signal name -> `Tap`.
         layers: names, paths or layers; None for all that own a kernel. See `layers_of`.
         loss: name, `keras.losses.Loss` or function (targets, outputs); None for the compiled
-            one, or cross-entropy of integer targets where there is none.
+            one, or cross-entropy of integer targets where there is none. A model that gives its
+            losses by name, scalars, as a detector does of inputs with objects, has their sum.
         training: whether layers run as in training: batch normalization by the batch, dropout.
 
     Call arguments:
         inputs: a batch as the model takes it, arrays of shape (N, …).
-        targets: of the batch; may be None where no tap reads a gradient.
+        targets: of the batch; may be None where no tap reads a gradient, and for a model that
+            gives its losses itself.
 
     Returns (of a call):
         signal -> layer -> array, layers in the order of the forward pass; kernels of
@@ -76,8 +78,6 @@ class Probe:
         self._run = differentiate(self._forward, self._finish)
 
     def __call__(self, inputs, targets=None) -> Signals:
-        if self.backward and targets is None:
-            raise ZooError("Gradients need targets. Received: targets=None")
         _check("inputs", inputs)
         _check("targets", targets)
         x, y = _tensors(inputs), _tensors(targets)
@@ -123,15 +123,20 @@ class Probe:
             outputs, _ = self.model.stateless_call(trainable, states, x, **training)
         found = recorder.forward
         self._forward_keys = [(signal, place) for signal in found for place in found[signal]]
-        loss = 0.0
-        if self.backward:
-            if not ops.is_tensor(outputs):
-                raise ZooError(
-                    f"{self.model.name} gives several outputs; the loss must be of one: probe "
-                    "keras.Model(model.inputs, one_output)."
-                )
-            loss = ops.mean(self._loss(y, ops.cast(outputs, "float32")))
+        loss = self._loss_of_outputs(y, outputs) if self.backward else 0.0
         return loss, [found[signal][place] for signal, place in self._forward_keys]
+
+    def _loss_of_outputs(self, y, outputs):
+        if isinstance(outputs, dict) and all(len(loss.shape) == 0 for loss in outputs.values()):
+            return sum(ops.cast(loss, "float32") for loss in outputs.values())
+        if not ops.is_tensor(outputs):
+            raise ZooError(
+                f"{self.model.name} gives several outputs; the loss must be of one: probe "
+                "keras.Model(model.inputs, one_output)."
+            )
+        if y is None:
+            raise ZooError("Gradients need targets. Received: targets=None")
+        return ops.mean(self._loss(y, ops.cast(outputs, "float32")))
 
     def _finish(self, weights, gradients):
         return [
