@@ -1,7 +1,7 @@
 """Runs the tests on one or more backends: one queue of (backend, file), the longest first.
 
     python tests/run.py                                   TensorFlow
-    python tests/run.py --backends tensorflow jax torch   all that a release needs
+    python tests/run.py --backends tensorflow,jax,torch   all that a release needs
     python tests/run.py tests/layers -- -k crelu          some of them; after `--` for pytest
 
 Every file runs in a process of its own, forked from one that has imported the backend. A test
@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace, logs: Path) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("paths", nargs="*", default=[str(ROOT / "tests")])
-    parser.add_argument("--backends", nargs="+", default=["tensorflow"])
+    parser.add_argument("--backends", default="tensorflow", type=lambda names: names.split(","))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--logs", type=Path, help="a folder for what each file prints")
     parser.add_argument("--store-times", action="store_true", help=f"writes {TIMES.name} anew")

@@ -1,29 +1,30 @@
 #!/usr/bin/env bash
-# Runs the whole test suite in its own environment: lint, then every backend that is asked for.
-#   bash tests/run.sh                            TensorFlow and JAX
-#   ZOO_BACKENDS="tensorflow jax torch" bash tests/run.sh
+# Lint, types and tests, in an environment of their own.
+#   bash tests/run.sh                           TensorFlow
+#   bash tests/run.sh tests/layers -- -k crelu  some of the tests
+#   .ci/run                                     every backend
 set -euo pipefail
 cd "$(dirname "$0")/.."
-backends=${ZOO_BACKENDS:-tensorflow jax}
+backends=${ZOO_BACKENDS:-tensorflow}
 
-python3 -m venv .venv-test
-extras=test,train,keras-cv,keras-hub
-[[ $backends == *jax* ]] && extras+=,jax
-# The release is pinned: a later one may bring gigabytes of another build.
-[[ $backends == *torch* ]] && .venv-test/bin/pip install --quiet "torch==2.13.0"
-.venv-test/bin/pip install --quiet --editable ".[$extras]"
+# The environment lies outside of the clone, one for each Python and list of requirements.
+lists=(tests/requirements.txt)
+[[ $backends == tensorflow ]] || lists+=(tests/requirements-backends.txt)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/zoo-tests
+key=$({ python3 -VV; cat "${lists[@]}"; } | sha256sum | cut -c1-12)
+env=$cache/$key
+if [[ ! -e $env/ready ]]; then
+  echo "Installing what the tests need in $env"
+  python3 -m venv --clear "$env"
+  "$env/bin/pip" install --quiet "${lists[@]/#/-r}"
+  [[ $backends == tensorflow ]] || "$env/bin/pip" install --quiet --no-deps keras-hub
+  touch "$env/ready"
+fi
 
-.venv-test/bin/ruff check .
-.venv-test/bin/ruff format --check .
-export TF_CPP_MIN_LOG_LEVEL=3
+export PYTHONPATH=$PWD MYPY_CACHE_DIR=$env/mypy RUFF_CACHE_DIR=$env/ruff
 # JAX keeps what it compiled: the next run takes little more than half the time.
-export JAX_COMPILATION_CACHE_DIR=$PWD/.venv-test/jax-cache
-export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.2
-for backend in $backends; do
-  echo "== $backend"
-  # What does not depend on the backend is tested once.
-  only=()
-  [[ $backend == "${backends%% *}" ]] || only=(-m "not once")
-  KERAS_BACKEND=$backend .venv-test/bin/python -m pytest -q -n 2 --dist loadfile \
-    "${only[@]}" "$@"
-done
+export JAX_COMPILATION_CACHE_DIR=$env/jax
+"$env/bin/ruff" check --quiet .
+"$env/bin/ruff" format --quiet --check .
+"$env/bin/mypy"
+exec "$env/bin/python" tests/run.py --backends "${backends// /,}" "$@"
