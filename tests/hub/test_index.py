@@ -42,7 +42,6 @@ def shipped(two_roots, tmp_path, monkeypatch):
     known = registry.variants()
     rows = {**known, "maxnorm_mlp3": dataclasses.replace(known["maxnorm_mlp3"], weights="toy")}
     monkeypatch.setattr(registry, "variants", lambda: rows)
-    monkeypatch.setattr(index, "variants", lambda: rows)
     return wheel, clone
 
 
