@@ -263,10 +263,10 @@ def test_regularizers():
     assert losses(tied=True, orthogonal=0.3)[1] == []  # a tied 3x3 kernel is not 1x1
 
 
-def test_extra_macs():
+def test_own_multiply_adds():
     def macs(pair, shape):
         pair.build(shape)
-        return pair.extra_macs()
+        return pair.own_multiply_adds()
 
     conv = (None, 6, 5, 4)
     assert macs(SeqConvPair2D(), conv) == 0

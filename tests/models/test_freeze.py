@@ -25,6 +25,14 @@ def test_body():
     assert fit(freeze(small(), "body")) == {"head_dense/kernel", "head_dense/bias"}
 
 
+def test_body_of_a_detector_is_its_backbone():
+    model = zoo.create("mask_rcnn_plainnet20", input_shape=(64, 64, 3), width=2, fpn_filters=4)
+    behind = {v.path for v in model.trainable_weights} - {v.path for v in model.backbone.weights}
+    freeze(model, "body")
+    assert behind
+    assert {v.path for v in model.trainable_weights} == behind
+
+
 def test_batch_norm():
     model = freeze(small(), "batch_norm")
     changed = fit(model)

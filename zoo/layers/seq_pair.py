@@ -102,7 +102,7 @@ class SeqPair(keras.layers.Layer):
         x = self.contract(x) if self.contract else self._tied(x, self.expand.kernel)
         return self.norm(x, training=training) if self.norm else x
 
-    def extra_macs(self) -> int:
+    def own_multiply_adds(self) -> int:
         """Multiply-adds per example of the tied operation, which no layer of its own computes.
 
         Returns:

@@ -36,8 +36,8 @@ def _has_kernel(layer) -> bool:
 
 
 def _multiply_adds(layer) -> int:
-    if hasattr(layer, "extra_macs"):  # the second use of a tied kernel
-        return layer.extra_macs()
+    if hasattr(layer, "own_multiply_adds"):  # beside those of its sublayers, which follow
+        return layer.own_multiply_adds()
     if isinstance(layer, keras.layers.Conv2DTranspose):  # every input meets the whole kernel
         return math.prod(layer.kernel.shape) * math.prod(layer.input.shape[1:-1])
     if not _has_kernel(layer):

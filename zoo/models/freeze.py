@@ -10,7 +10,7 @@ FREEZE = ("body", "batch_norm", None)
 
 
 def freeze(
-    model: keras.Model, what: str | None, head: Collection[str] = ("head_dense",)
+    model: keras.Model, what: str | None, head: Collection[str] | None = None
 ) -> keras.Model:
     """Freezes a part of a model, in place, before `compile`.
 
@@ -18,10 +18,12 @@ def freeze(
     bit for bit, whatever it is trained on.
 
     Args:
-        model: any model of the zoo.
-        what: "body" for every layer but the head; "batch_norm" for the BatchNormalization
-            layers, whose statistics small batches of new data would spoil; None for nothing.
-        head: names of the layers that "body" leaves free.
+        model: keras.Model, any of the zoo.
+        what: str or None. "body" for every layer but the head; "batch_norm" for the
+            BatchNormalization layers, whose statistics small batches of new data would spoil;
+            None for nothing.
+        head: collection of str, names of the layers that "body" leaves free. None for the
+            classifier; of a detector, for all that stands on its backbone.
 
     Returns:
         The model.
@@ -35,7 +37,10 @@ def freeze(
     """
     check_freeze(what)
     if what == "body":
-        _freeze_layers(model, head)
+        if head is None and hasattr(model, "backbone"):  # a detector, whose body is a part
+            _freeze_layers(model.backbone, ())
+        else:
+            _freeze_layers(model, ("head_dense",) if head is None else head)
     if what == "batch_norm":
         for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
