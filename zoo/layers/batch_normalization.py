@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.layers import fused_batch_norm
+from zoo.layers.keras_form import KerasForm
 from zoo.types import Tensor
 
 # The constants of every network of the zoo.
@@ -89,3 +90,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and keras.backend.standardize_dtype(inputs.dtype) in fused_batch_norm.DTYPES
             and keras.backend.standardize_dtype(inputs.dtype) == self.compute_dtype
         )
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """Keras's layer of the same constants."""
+        return form.copy(keras.layers.BatchNormalization, self, x, name)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers.keras_form import KerasForm
 from zoo.types import Shape, Tensor
 
 
@@ -58,3 +59,17 @@ class CReLU(keras.layers.Layer):
                 f"Received: input_shape={input_shape}"
             )
         return (*input_shape[:-1], 2 * input_shape[-1])
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """Two ReLUs, one of them of -x."""
+        return crelu_form(x, name)
+
+
+def crelu_form(x: Any, name: str) -> Any:
+    """CReLU by Keras's layers."""
+    negative = keras.layers.Rescaling(-1.0, name=f"{name}_minus")(x)
+    halves = [
+        keras.layers.ReLU(name=f"{name}_1")(x),
+        keras.layers.ReLU(name=f"{name}_2")(negative),
+    ]
+    return keras.layers.Concatenate(name=name)(halves)

@@ -17,6 +17,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.errors import ZooError
+from zoo.layers.keras_form import KerasForm
 from zoo.layers.modulation_gradient import mean_over_replicas, with_gradient
 from zoo.types import Shape, Tensor
 
@@ -112,6 +113,10 @@ class ModulationSource(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "points": self.points}
 
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """Nothing: the identity in inference."""
+        return x
+
 
 @keras.saving.register_keras_serializable("zoo")
 class Modulation(keras.layers.Layer):
@@ -198,6 +203,10 @@ class Modulation(keras.layers.Layer):
         own = ops.stack([arrived, arrived * square])[None]
         moments = ops.slice_update(moments, (self.index, 0), own)
         return ops.cast(ops.multiply(error, ops.sqrt(square)), error.dtype), moments
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """Nothing: the identity in inference."""
+        return x
 
 
 @ops.custom_gradient

@@ -9,7 +9,8 @@ from keras import ops
 
 from zoo import checks
 from zoo.errors import ZooError
-from zoo.layers.crelu import CReLU
+from zoo.layers.crelu import CReLU, crelu_form
+from zoo.layers.keras_form import KerasForm, to_numpy
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
 from zoo.types import Shape, Tensor
 
@@ -126,6 +127,13 @@ class NormPropConv2D(SymmetricConv2D):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale}
 
+    def keras_form(self, form: KerasForm, x: Any, name: str, **changes: Any) -> Any:
+        """A convolution whose filters are stored normalized."""
+        weights = [to_numpy(self.scaled(self.kernel))]
+        if self.use_bias:
+            weights.append(to_numpy(self.bias))
+        return super().keras_form(form, x, name, weights=weights, without=("scale",), **changes)
+
 
 @keras.saving.register_keras_serializable("zoo")
 class NormPropActivation(keras.layers.Layer):
@@ -187,3 +195,11 @@ class NormPropActivation(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "nonlinearity": self.nonlinearity}
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """The nonlinearity and a rescaling."""
+        if self.nonlinearity == "crelu":
+            x = crelu_form(x, f"{name}_crelu")
+        else:
+            x = keras.layers.ReLU(name=f"{name}_relu")(x)
+        return keras.layers.Rescaling(1 / _DEVIATION, -_MEAN / _DEVIATION, name=name)(x)

@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.errors import ZooError
+from zoo.layers.keras_form import KerasForm, every_pixel
 from zoo.layers.layer_factory import LayerFactory
 from zoo.types import Shape, Tensor
 
@@ -197,6 +198,27 @@ class ResidualBlock(keras.layers.Layer):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
         return shape
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """The layers of the block, and a sum."""
+        x = form.chain(self.before, x, name)
+        y = form.chain(self.residual, x, name)
+        if self.shortcut != "none":
+            y = keras.layers.Add(name=f"{name}_add")([y, self._shortcut_form(form, x, name)])
+        return form.chain(self.after, y, name)
+
+    def _shortcut_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        pads = self.shortcut == "identity_pad"
+        if pads:
+            x = every_pixel(x, self.strides, f"{name}_shortcut_stride")
+        x = form.chain(self.identity, x, name)
+        more = self.units - x.shape[-1]
+        if not (pads and more):
+            return x
+        # Zeros behind the channels, by a layer that adds them to rows and columns.
+        x = keras.layers.Permute((1, 3, 2), name=f"{name}_shortcut_turn")(x)
+        x = keras.layers.ZeroPadding2D(((0, 0), (0, more)), name=f"{name}_shortcut_pad")(x)
+        return keras.layers.Permute((1, 3, 2), name=f"{name}_shortcut_turn_back")(x)
 
 
 def _run(chain: Sequence[keras.Layer], x: Tensor, training: bool | None) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from zoo import checks
+from zoo.layers.keras_form import KerasForm
 from zoo.layers.layer_factory import LayerFactory
 from zoo.layers.repeat import repeat
 from zoo.layers.residual_block import ResidualBlock, Shortcut
@@ -119,3 +120,7 @@ class ResidualStage(keras.layers.Layer):
             "shortcut": block.shortcut,
             "factory": block.factory.get_config(),
         }
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """The blocks in a row."""
+        return form.chain(self.blocks, x, name)

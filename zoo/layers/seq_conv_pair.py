@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.errors import ZooError
+from zoo.layers.keras_form import KerasForm
 from zoo.layers.seq_pair import SeqPair
 from zoo.layers.symmetric_conv2d import SymmetricConv2D
 from zoo.layers.symmetric_max_pool2d import SymmetricMaxPool2D
@@ -118,3 +119,6 @@ class SeqConvPair2D(SeqPair):
 
     def _max_pool(self, x: Tensor) -> Tensor:
         return self._max_pool_layer(x) if self._max_pool_layer else x
+
+    def _pool_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        return form.apply(self._max_pool_layer, x, name) if self._max_pool_layer else x

@@ -5,12 +5,14 @@ import random
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo import checks
 from zoo.errors import ZooError
 from zoo.initializers import SeqContract, SeqExpand
 from zoo.layers.batch_normalization import BATCH_NORM, BatchNormalization
+from zoo.layers.keras_form import KerasForm, to_numpy
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 from zoo.types import Shape, Tensor
 
@@ -162,3 +164,41 @@ class SeqPair(keras.layers.Layer):
 
     def _max_pool(self, x: Tensor) -> Tensor:
         return x
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """Two layers with the ReLU between them; a tied kernel becomes two equal ones."""
+        bias = None if self.inner_bias is None else to_numpy(self.inner_bias)
+        x = _linear_form(form, self.expand, self.contract, x, f"{name}_expand", bias)
+        if self.inner_norm:
+            x = form.apply(self.inner_norm, x, f"{name}_inner_norm")
+        x = keras.layers.ReLU(name=f"{name}_relu")(self._pool_form(form, x, f"{name}_pool"))
+        x = _linear_form(form, self.contract, self.expand, x, f"{name}_contract")
+        return form.apply(self.norm, x, f"{name}_norm") if self.norm else x
+
+    def _pool_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        return x
+
+
+def _linear_form(
+    form: KerasForm,
+    own: keras.Layer | None,
+    other: keras.Layer | None,
+    x: Any,
+    name: str,
+    bias: np.ndarray | None = None,
+) -> Any:
+    """One half of a pair: its own kernel or, where tied, the transpose of the other's."""
+    kernel = to_numpy((own or other).kernel)
+    if own is None:
+        if kernel.ndim == 4:
+            kernel = kernel[[kernel.shape[0] // 2]][:, [kernel.shape[1] // 2]]
+        kernel = np.swapaxes(kernel, -1, -2)
+    options: dict[str, Any] = {"use_bias": bias is not None, "name": name}
+    if kernel.ndim == 4:
+        options |= {"padding": "same", "data_format": "channels_last"}
+        new = keras.layers.Conv2D(kernel.shape[-1], kernel.shape[:2], **options)
+    else:
+        new = keras.layers.Dense(kernel.shape[-1], **options)
+    y = new(x)
+    form.keep(new, [kernel] if bias is None else [kernel, bias])
+    return y

@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.layers import loop_conv
+from zoo.layers.keras_form import KerasForm
 from zoo.layers.padding import refuse_padding
 from zoo.types import Shape, Tensor
 
@@ -102,3 +103,9 @@ class SymmetricConv2D(keras.layers.Conv2D):
         for fixed in ("padding", "data_format"):
             config.pop(fixed)
         return config
+
+    def keras_form(self, form: KerasForm, x: Any, name: str, **changes: Any) -> Any:
+        """A padding, where Keras's own is another, and Keras's convolution."""
+        if self._padded:
+            x = keras.layers.ZeroPadding2D(self._sides, name=f"{name}_pad")(x)
+        return form.copy(keras.layers.Conv2D, self, x, name, padding=self.padding, **changes)

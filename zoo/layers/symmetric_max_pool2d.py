@@ -7,6 +7,7 @@ from keras import ops
 
 from zoo import checks
 from zoo.errors import ZooError
+from zoo.layers.keras_form import KerasForm, every_pixel
 from zoo.layers.padding import refuse_padding
 from zoo.types import Shape, Tensor
 
@@ -71,3 +72,8 @@ class SymmetricMaxPool2D(keras.layers.MaxPooling2D):
     def get_config(self) -> dict[str, Any]:
         config = keras.layers.Layer.get_config(self)
         return {**config, "pool_size": self.pool_size[0], "strides": self.strides[0]}
+
+    def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
+        """At stride 1 Keras pads both sides alike: of that, every second row and column."""
+        x = keras.layers.MaxPooling2D(self.pool_size, 1, "same", name=name)(x)
+        return every_pixel(x, self.strides[0], f"{name}_stride")
