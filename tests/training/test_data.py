@@ -59,6 +59,7 @@ def test_table():
         "mnist": 10,
         "usps": 10,
         "coil20": 20,
+        "tiny_imagenet": 200,
         "imagenet2012": 0,
     }
     for row in DATASETS.values():

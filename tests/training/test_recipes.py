@@ -61,7 +61,7 @@ def test_every_value_is_allowed(name):
     assert variant.parse(recipe.model_args) == recipe.model_args
     shape = DATASETS[recipe.data].shape
     assert shape in (None, (*recipe.preprocess.size, recipe.preprocess.channels))
-    assert recipe.resized_crop == (shape is None)
+    assert recipe.resized_crop or shape is not None
     assert recipe.batch_size <= DATASETS[recipe.data].sizes["train"]
     assert recipe.recalibrate <= DATASETS[recipe.data].sizes["train"]
     assert recipe.optimizer in OPTIMIZERS

@@ -72,5 +72,5 @@ def mix(
 
 def _span(centre: float, side: float, length: int) -> tuple[int, int]:
     """Begin and end of a rectangle along one axis, clipped."""
-    middle, half = int(centre * length), int(side * length) / 2
+    middle, half = centre * length, side * length / 2
     return max(0, round(middle - half)), min(length, round(middle + half))

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,11 @@ class Classification:
     def multiply_adds(self, recipe: ClassificationRecipe) -> int:
         shape = (*recipe.preprocess.size, recipe.preprocess.channels)
         arguments = tuple(sorted(recipe.model_args.items()))
-        return _multiply_adds(recipe.model, shape, CLASSES[recipe.data], arguments)
+        count = _multiply_adds(recipe.model, shape, CLASSES[recipe.data], arguments)
+        if recipe.sides:  # smaller pictures cost less
+            full = math.prod(recipe.preprocess.size) * len(recipe.sides)
+            count = count * sum(side**2 for side in recipe.sides) // full
+        return count
 
 
 @functools.cache
