@@ -12,7 +12,7 @@ from tests.training.test_pipeline import items
 from training.data import Images
 from training.data.mixing import mix
 from training.data.pipeline import Batches, Share, evaluation, one_hot
-from training.trainer import losses
+from training.tasks.classification.model import losses
 from zoo.errors import ZooError
 
 
