@@ -19,22 +19,24 @@ def make_anchors(
 
     Anchors that stick out of the image are among them.
 
-    Source: Ren et al., "Faster R-CNN", section 3.1.1; one size for each level: Lin et al.,
-    "Feature Pyramid Networks for Object Detection", section 4.1.
-
     Args:
-        image_size: (height, width) in pixels, multiples of every stride.
-        strides: pixels from cell to cell, one for each level.
-        sizes: square roots of the areas in pixels, one for each level.
-        ratios: height over width.
+        image_size: tuple of int, (height, width) in pixels, multiples of every stride.
+        strides: sequence of int, pixels from cell to cell, one for each level.
+        sizes: sequence of float, square roots of the areas in pixels, one for each level.
+        ratios: sequence of float, height over width.
 
     Returns:
-        For each level float32 boxes (n, 4), n = height/stride * width/stride * len(ratios), in the
-        order of a map (rows, columns, ratios).
+        List of float32 arrays (n, 4), one for each level, n = height/stride * width/stride *
+        len(ratios), in the order of a map (rows, columns, ratios).
 
     Raises:
-        ZooError: a size that is not a multiple of a stride; as many sizes as strides are needed;
-            a stride, size or ratio that is not positive.
+        ZooError: a size is not a multiple of a stride, there are not as many sizes as strides, or
+            a stride, size or ratio is not positive.
+
+    References:
+        - Ren et al., "Faster R-CNN", section 3.1.1.
+        - Lin et al., "Feature Pyramid Networks for Object Detection", section 4.1: one size for
+          each level.
 
     Example:
 

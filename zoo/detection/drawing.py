@@ -26,11 +26,11 @@ def draw(
 
     Args:
         image: whatever `zoo.images.read_image` takes: path, PIL image, array.
-        detections: "boxes" (n, 4), x1, y1, x2, y2 in pixels of the picture; "labels" (n,);
-            optionally "scores" (n,) and "masks", each (H, W) or in one of COCO's forms, or None:
-            what `to_original` gives. Or the ground truth, an `AnnotatedImage`.
-        labels: names of the classes.
-        threshold: objects with lower scores are not drawn.
+        detections: dict of "boxes" (n, 4), x1, y1, x2, y2 in pixels of the picture; "labels"
+            (n,); optionally "scores" (n,) and "masks", each (H, W) or in one of COCO's forms, or
+            None: what `zoo.detection.predict` gives. Or the ground truth, an `AnnotatedImage`.
+        labels: sequence of str, names of the classes.
+        threshold: float, objects with lower scores are not drawn.
 
     Returns:
         PIL image, RGB, of the picture's size.
@@ -41,7 +41,10 @@ def draw(
 
     Example:
 
-    >>> draw("street.jpg", detections, labels).save("street_objects.png")
+    >>> photo = np.full((120, 160, 3), 100, "uint8")
+    >>> detections = {"boxes": [[30, 40, 90, 100]], "labels": [1], "scores": [0.9]}
+    >>> draw(photo, detections, ("cat", "dog")).size
+    (160, 120)
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -88,10 +91,22 @@ class _Object:
 
 
 def colour(label: int) -> tuple[int, int, int]:
-    """The RGB colour of a class, 0..255: hues by the golden section, in three shades."""
+    """The colour of a class: hues by the golden section, in three shades.
+
+    Args:
+        label: int.
+
+    Returns:
+        Red, green and blue, 0..255.
+
+    Example:
+
+    >>> colour(0)
+    (242, 29, 0)
+    """
     shade = ((1.0, 0.95), (0.6, 1.0), (0.9, 0.7))[label % 3]
-    rgb = colorsys.hsv_to_rgb((0.02 + label * 0.618034) % 1, *shade)
-    return tuple(round(255 * v) for v in rgb)
+    red, green, blue = colorsys.hsv_to_rgb((0.02 + label * 0.618034) % 1, *shade)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _objects(detections: Any, labels: Sequence[str], threshold: float) -> list[_Object]:

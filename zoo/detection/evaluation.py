@@ -30,15 +30,23 @@ def coco_results(
     """Predictions in COCO's format of results, ready for `json.dump`.
 
     Args:
-        predictions: (number of the picture, what `to_original` gives for it) of each picture.
-        category_ids: the data set's own number of each class.
+        predictions: iterable of (number of the picture, what `zoo.detection.predict` gives for
+            it).
+        category_ids: sequence of int, the data set's own number of each class.
 
     Returns:
-        One entry per detection: "image_id", "category_id", "bbox" (left, top, width, height in
-        pixels), "score", and "segmentation" (compressed run lengths) where there are masks.
+        List of dicts, one per detection: "image_id", "category_id", "bbox" (left, top, width,
+        height in pixels), "score", and "segmentation" (compressed run lengths) where there are
+        masks.
 
     Raises:
         ZooError: a label is not among `category_ids`; a score or coordinate is not finite.
+
+    Example:
+
+    >>> detections = {"boxes": [[10, 20, 30, 50]], "scores": [0.9], "labels": [1]}
+    >>> coco_results([(42, detections)], category_ids=(3, 7))
+    [{'image_id': 42, 'category_id': 7, 'bbox': [10.0, 20.0, 20.0, 30.0], 'score': 0.9}]
     """
     results = []
     for image_id, detections in predictions:
@@ -69,12 +77,24 @@ def coco_annotations(images: AnnotatedImages) -> dict[str, Any]:
     For sets without such a file, or with flaws that the reader has put right.
 
     Args:
-        images: `AnnotatedImages`, or a sequence of the same attributes.
+        images: `AnnotatedImages`.
 
     Returns:
-        "images", "annotations" and "categories".
+        Dict of "images", "annotations" and "categories".
+
+    Example:
+
+    >>> from zoo.detection import AnnotatedImage, AnnotatedImages
+    >>> one = np.ones(1)
+    >>> image = AnnotatedImage(
+    ...     42, b"", (60, 80), np.array([[10, 20, 30, 50]]), [0], [False], [600], None
+    ... )
+    >>> images = AnnotatedImages(lambda row: row, [image], ("dog",), (7,), problems=None)
+    >>> coco_annotations(images)["annotations"][0]["bbox"]
+    [10.0, 20.0, 20.0, 30.0]
     """
-    entries, annotations = [], []
+    entries: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image in images:
         height, width = image.size
         entries.append({"id": image.image_id, "height": height, "width": width})
@@ -108,29 +128,35 @@ def evaluate_coco(
     Objects without outline are ignored where masks are compared: neither missed nor found.
 
     Args:
-        results: of `coco_results`, or a file of them.
-        annotations: the set's JSON file or its content, see `coco_annotations`.
-        kinds: what to compare, of "box" and "mask"; None for boxes, and masks where both sides
-            have them.
-        image_ids: the pictures to evaluate on; None for all that are annotated, also those
-            without any result.
-        verbose: whether pycocotools may print its progress and table.
+        results: list of `coco_results`, or the path of a file of them.
+        annotations: path of the set's JSON file or its content, see `coco_annotations`.
+        kinds: sequence of str, what to compare, of "box" and "mask"; None for boxes, and masks
+            where both sides have them.
+        image_ids: sequence of the pictures to evaluate on; None for all that are annotated, also
+            those without any result.
+        verbose: bool, whether pycocotools may print its progress and table.
 
     Returns:
-        kind -> figure of `FIGURES` -> 0 to 1, NaN where there is no object of that size; and
-        "per_class": name -> AP.
+        Dict of kind -> figure of `FIGURES` -> float, 0 to 1, NaN where there is no object of that
+        size; and "per_class": name -> AP.
 
     Raises:
         ZooError: pycocotools is not installed; a result is of a picture or category that is not
             annotated, or lacks a key; there is no picture or no such kind.
 
-    Source: Lin et al., "Microsoft COCO: Common Objects in Context", and its evaluation program.
+    References:
+        - Lin et al., "Microsoft COCO: Common Objects in Context", and its evaluation program.
 
     Example:
 
-    >>> results = coco_results([(42, detections)], images.category_ids)
-    >>> evaluate_coco(results, "data/annotations/instances_val2017.json")["box"]["AP50"]
-    0.583
+    >>> annotations = {
+    ...     "images": [{"id": 42, "height": 60, "width": 80}],
+    ...     "annotations": [{"image_id": 42, "category_id": 7, "bbox": [10, 20, 20, 30]}],
+    ...     "categories": [{"id": 7, "name": "dog"}],
+    ... }
+    >>> results = [{"image_id": 42, "category_id": 7, "bbox": [10, 20, 20, 29], "score": 0.9}]
+    >>> round(evaluate_coco(results, annotations)["box"]["AP75"], 3)
+    1.0
     """
     try:
         from pycocotools.coco import COCO
@@ -139,22 +165,23 @@ def evaluate_coco(
         raise ZooError(
             f'COCO evaluation needs pycocotools ({error}): pip install "zoo[coco]"'
         ) from error
-    truth, results = _read(annotations), _read(results)
-    _check(results, truth, image_ids)
+    truth: dict[str, Any] = _read(annotations)
+    entries: list[dict[str, Any]] = _read(results)
+    _check(entries, truth, image_ids)
     if kinds is None:
         outlines = any(a.get("segmentation") for a in truth["annotations"])
-        masks = outlines and all("segmentation" in result for result in results)
+        masks = outlines and all("segmentation" in entry for entry in entries)
         kinds = ["box", "mask"] if masks else ["box"]
     if wrong := set(kinds) - set(KINDS):
         raise ZooError(f"kinds must be of {tuple(KINDS)}. Received: {sorted(wrong)}")
-    if "mask" in kinds and (bare := [r for r in results if "segmentation" not in r]):
+    if "mask" in kinds and (bare := [e for e in entries if "segmentation" not in e]):
         raise ZooError(f"{len(bare)} results have no 'segmentation', so masks cannot be compared.")
-    figures = {}
+    figures: dict[str, dict[str, Any]] = {}
     with contextlib.nullcontext() if verbose else contextlib.redirect_stdout(io.StringIO()):
         for kind in kinds:
             sides = COCO(), COCO()
             sides[0].dataset = _objects(truth, kind)
-            sides[1].dataset = {**sides[0].dataset, "annotations": _detections(results, kind)}
+            sides[1].dataset = {**sides[0].dataset, "annotations": _detections(entries, kind)}
             for side in sides:
                 side.createIndex()
             evaluation = COCOeval(*sides, KINDS[kind])
@@ -172,7 +199,7 @@ def _read(source: Any) -> Any:
     if not isinstance(source, str | os.PathLike):
         return source
     try:
-        return json.loads(Path(source).read_text("utf-8"))
+        return json.loads(Path(source).read_text("utf-8-sig"))
     except ValueError as error:
         raise ZooError(f"{source} is not JSON ({error}).") from error
 

@@ -23,8 +23,19 @@ def levels_of(backbone: keras.Model) -> list[str]:
     """Names of the outputs that a pyramid is made of, the finest first: "P2", …, "P5", or as many
     of them as there are.
 
+    Args:
+        backbone: functional `keras.Model`.
+
+    Returns:
+        List of str.
+
     Raises:
         ZooError: the backbone gives no dict of levels, none of stride 4, or one is left out.
+
+    Example:
+
+    >>> levels_of(zoo.create("plainnet20", features=True, width=4))
+    ['P2']
     """
     outputs = backbone.output
     known = outputs if isinstance(outputs, Mapping) else {}
@@ -51,17 +62,27 @@ def feature_pyramid(
     level a pixel short of its stride (`maxnorm_plainnet50`) is padded with zeros below and right.
 
     Args:
-        backbone: gives {"P2": (N, H / 4, W / 4, C2), …}.
-        image_size: (H, W) in pixels, multiples of 64.
-        filters: of every map.
-        factory: for the layers; a normalization follows every convolution.
+        backbone: functional `keras.Model` that gives {"P2": (N, H / 4, W / 4, C2), …}.
+        image_size: tuple of int, (H, W) in pixels, multiples of 64.
+        filters: int, of every map.
+        factory: `HeadFactory` of the layers; a normalization follows every convolution.
 
     Returns:
-        Functional model, dict of the backbone's levels -> list of the maps P2 to P6, finest
-        first, each (N, H / stride, W / stride, filters).
+        Functional `keras.Model`, dict of the backbone's levels -> list of the maps P2 to P6, the
+        finest first, each (N, H / stride, W / stride, filters).
 
     Raises:
-        ZooError: the backbone has no such levels.
+        ZooError: the backbone has no such levels, or a level has another size.
+
+    References:
+        - Lin et al., "Feature Pyramid Networks for Object Detection", sections 3 and 4.1.
+
+    Example:
+
+    >>> body = zoo.create("plainnet20", features=True, input_shape=(64, 64, 3), width=4)
+    >>> fpn = feature_pyramid(body, (64, 64), filters=8, factory=HeadFactory())
+    >>> [x.shape for x in fpn.outputs][:2]
+    [(None, 16, 16, 8), (None, 8, 8, 8)]
     """
     names = levels_of(backbone)
     inputs = {name: factory.input(backbone.output[name].shape[1:], name) for name in names}
@@ -81,7 +102,9 @@ def feature_pyramid(
     return keras.Model(inputs, [maps[level] for level in LEVELS], name="fpn")
 
 
-def _fit(x, image_size: tuple[int, int], level: int, factory: HeadFactory):
+def _fit(
+    x: keras.KerasTensor, image_size: tuple[int, int], level: int, factory: HeadFactory
+) -> keras.KerasTensor:
     """The map, at its full size."""
     missing = [side // 2**level - n for side, n in zip(image_size, x.shape[1:3], strict=True)]
     if not any(missing):

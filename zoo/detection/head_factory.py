@@ -14,13 +14,22 @@ SCORES, DELTAS = 0.01, 0.001
 
 @dataclass(frozen=True)
 class HeadFactory:
-    """How the layers behind the backbone are made. Their names are the keys of checkpoints.
+    """Makes the layers behind the backbone. Their names are the keys of checkpoints.
 
     Attributes:
-        norm: "none", or "group" for group normalization (Wu, He, "Group Normalization", section
-            4.2) of 32 groups, of as many as divide the filters where these are fewer.
-        weight_decay: coefficient d of L2 weight decay of kernels, whose gradient is d * w.
-        dtype: policy of the layers.
+        norm: str, "none", or "group" for group normalization of 32 groups, of as many as divide
+            the filters where these are fewer.
+        weight_decay: float, coefficient d of L2 weight decay of kernels, whose gradient is d * w.
+        dtype: `keras.DTypePolicy` of the layers.
+
+    References:
+        - Wu, He, "Group Normalization", section 4.2.
+
+    Example:
+
+    >>> factory = HeadFactory(norm="group")
+    >>> factory.conv_norm(factory.input((8, 8, 3), "map"), 16, 3, "conv").shape
+    (None, 8, 8, 16)
     """
 
     norm: str = "none"
@@ -48,11 +57,25 @@ class HeadFactory:
             "name": name,
         }
 
-    def conv(self, x, filters: int, size: int, name: str, start: str | float = "he_normal"):
+    def conv(
+        self,
+        x: keras.KerasTensor,
+        filters: int,
+        size: int,
+        name: str,
+        start: str | float = "he_normal",
+    ) -> keras.KerasTensor:
         """A convolution with a bias, of unchanged size, and nothing else."""
         return layers.Conv2D(filters, size, padding="same", **self.common(name, start))(x)
 
-    def conv_norm(self, x, filters: int, size: int, name: str, start: str | float = "he_normal"):
+    def conv_norm(
+        self,
+        x: keras.KerasTensor,
+        filters: int,
+        size: int,
+        name: str,
+        start: str | float = "he_normal",
+    ) -> keras.KerasTensor:
         """Convolution - group normalization; with `norm="none"` a convolution with a bias."""
         if self.norm == "none":
             return self.conv(x, filters, size, name, start)
@@ -63,9 +86,12 @@ class HeadFactory:
             groups, epsilon=1e-5, dtype=self.dtype, name=f"{name}_norm"
         )(x)
 
-    def relu(self, x, name: str):
+    def relu(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """ReLU, a layer called `name` and "_relu"."""
         return layers.ReLU(dtype=self.dtype, name=f"{name}_relu")(x)
 
-    def dense(self, x, units: int, name: str, start: str | float = "he_normal"):
+    def dense(
+        self, x: keras.KerasTensor, units: int, name: str, start: str | float = "he_normal"
+    ) -> keras.KerasTensor:
         """A dense layer with a bias."""
         return layers.Dense(units, **self.common(name, start))(x)

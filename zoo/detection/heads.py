@@ -17,17 +17,22 @@ def rpn_head(filters: int, anchors: int, factory: HeadFactory) -> keras.Model:
     serve every level of the pyramid. It has no normalization, with `norm="group"` neither.
 
     Args:
-        filters: of the maps, also those in between.
-        anchors: number of anchors at a place.
-        factory: for the layers.
+        filters: int, of the maps, also those in between.
+        anchors: int, number of anchors at a place.
+        factory: `HeadFactory` of the layers.
 
     Returns:
-        Functional model, (N, h, w, filters) -> logits (N, h, w, anchors) and deltas
+        Functional `keras.Model`, (N, h, w, filters) -> logits (N, h, w, anchors) and deltas
         (N, h, w, 4 * anchors), those of an anchor side by side.
 
-    Source:
-        Ren et al., "Faster R-CNN", section 3.1; on a pyramid: Lin et al., "Feature Pyramid
-        Networks for Object Detection", section 4.1.
+    References:
+        - Ren et al., "Faster R-CNN", section 3.1.
+        - Lin et al., "Feature Pyramid Networks for Object Detection", section 4.1.
+
+    Example:
+
+    >>> [x.shape for x in rpn_head(8, 3, HeadFactory()).outputs]
+    [(None, None, None, 3), (None, None, None, 12)]
     """
     inputs = factory.input((None, None, filters), "rpn_map")
     x = factory.relu(factory.conv(inputs, filters, 3, "rpn_conv", SCORES), "rpn_conv")
@@ -43,18 +48,23 @@ def box_head(filters: int, num_classes: int, units: int, factory: HeadFactory) -
     group normalization and ReLU, and one dense layer, as Wu and He compare them.
 
     Args:
-        filters: of the regions, and of the convolutions.
-        num_classes: K, the background not counted.
-        units: of the dense layers.
-        factory: for the layers.
+        filters: int, of the regions, and of the convolutions.
+        num_classes: int, K, the background not counted.
+        units: int, of the dense layers.
+        factory: `HeadFactory` of the layers.
 
     Returns:
-        Functional model, (N, 7, 7, filters) -> logits (N, K + 1), the background last, and deltas
-        (N, 4 * K), those of a class side by side.
+        Functional `keras.Model`, (N, 7, 7, filters) -> logits (N, K + 1), the background last,
+        and deltas (N, 4 * K), those of a class side by side.
 
-    Source:
-        Lin et al., "Feature Pyramid Networks for Object Detection", section 4.2; Wu, He, "Group
-        Normalization", section 4.2.
+    References:
+        - Lin et al., "Feature Pyramid Networks for Object Detection", section 4.2.
+        - Wu, He, "Group Normalization", section 4.2.
+
+    Example:
+
+    >>> [x.shape for x in box_head(8, 5, 16, HeadFactory()).outputs]
+    [(None, 6), (None, 20)]
     """
     x = inputs = factory.input((BOX_SIZE, BOX_SIZE, filters), "box_region")
     if factory.norm == "group":
@@ -73,15 +83,20 @@ def mask_head(filters: int, num_classes: int, factory: HeadFactory) -> keras.Mod
     Four 3x3 convolutions with ReLU, a transposed convolution 2x2/2 with ReLU, a 1x1 convolution.
 
     Args:
-        filters: of the regions, and of the convolutions.
-        num_classes: K.
-        factory: for the layers; the transposed convolution has no normalization.
+        filters: int, of the regions, and of the convolutions.
+        num_classes: int, K.
+        factory: `HeadFactory` of the layers; the transposed convolution has no normalization.
 
     Returns:
-        Functional model, (N, 14, 14, filters) -> logits (N, K, 28, 28).
+        Functional `keras.Model`, (N, 14, 14, filters) -> logits (N, K, 28, 28).
 
-    Source:
-        He et al., "Mask R-CNN", section 3 and figure 4, right.
+    References:
+        - He et al., "Mask R-CNN", section 3 and figure 4, right.
+
+    Example:
+
+    >>> mask_head(8, 5, HeadFactory()).output.shape
+    (None, 5, 28, 28)
     """
     inputs = factory.input((MASK_READ_SIZE, MASK_READ_SIZE, filters), "mask_region")
     x = _convolutions(inputs, filters, "mask", factory)
@@ -95,7 +110,9 @@ def mask_head(filters: int, num_classes: int, factory: HeadFactory) -> keras.Mod
 CLASS_LAYERS = ("box_logits", "box_deltas", "mask_logits")
 
 
-def _convolutions(x, filters: int, prefix: str, factory: HeadFactory):
+def _convolutions(
+    x: keras.KerasTensor, filters: int, prefix: str, factory: HeadFactory
+) -> keras.KerasTensor:
     for i in (1, 2, 3, 4):
         name = f"{prefix}_conv{i}"
         x = factory.relu(factory.conv_norm(x, filters, 3, name), name)

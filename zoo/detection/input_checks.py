@@ -1,4 +1,4 @@
-"""What a detector may be given, and the errors for anything else."""
+"""What a detector takes, and the errors for anything else."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +12,21 @@ from zoo.errors import ZooError
 def image_size(name: str, backbone: keras.Model) -> tuple[int, int]:
     """(H, W) of a backbone's images.
 
+    Args:
+        name: str, of the detector, for errors.
+        backbone: functional `keras.Model`.
+
+    Returns:
+        Tuple of int.
+
     Raises:
         ZooError: they are open or no multiples of 64, or the backbone has not the levels.
+
+    Example:
+
+    >>> body = zoo.create("plainnet20", features=True, input_shape=(64, 128, 3), width=4)
+    >>> image_size("detector", body)
+    (64, 128)
     """
     levels_of(backbone)
     _, height, width, _ = backbone.input_shape
@@ -31,13 +44,22 @@ def split_inputs(
     """The image and the targets of an input; these are {} where there are none.
 
     Args:
-        name: of the model, for errors.
+        name: str, of the model, for errors.
         inputs: an image tensor (B, H, W, C), or a dict with "image", alone or with all `needed`.
-        image_shape: (H, W, C).
-        needed: keys of the targets.
+        image_shape: sequence of int, (H, W, C).
+        needed: sequence of str, keys of the targets.
+
+    Returns:
+        Tensor (B, H, W, C), and a dict of tensors.
 
     Raises:
         ZooError: other keys, or an image of another shape.
+
+    Example:
+
+    >>> image, targets = split_inputs("detector", np.zeros((1, 64, 64, 3)), (64, 64, 3), ["boxes"])
+    >>> image.shape, targets
+    ((1, 64, 64, 3), {})
     """
     targets = dict(inputs) if isinstance(inputs, Mapping) else {"image": inputs}
     if set(targets) != {"image"} and not {"image", *needed} <= set(targets):

@@ -6,30 +6,46 @@ the two terms are balanced whatever the share of positives), and masks are avera
 positive regions. An image without any sample, or without positive ones, adds 0.
 """
 
+from typing import TYPE_CHECKING
+
 from keras import ops
 
 from zoo.detection.boxes import encode, take_rows
+from zoo.types import Tensor
+
+if TYPE_CHECKING:
+    from zoo.detection.targets import Rois
 
 # Of the deltas (dx, dy, dw, dh) of the second stage, which are small: the published programs' way
 # to bring them to unit variance.
 BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 
 
-def rpn_losses(logits, deltas, labels, weights, wanted):
+def rpn_losses(
+    logits: Tensor, deltas: Tensor, labels: Tensor, weights: Tensor, wanted: Tensor
+) -> dict[str, Tensor]:
     """Of the region proposal network.
 
     Objectness: binary cross-entropy over the anchors of the sample. Boxes: L1 over its positives.
 
     Args:
-        logits: (B, A).
-        deltas: (B, A, 4).
-        labels, weights, wanted: (B, A), (B, A), (B, A, 4), see `zoo.detection.targets`.
+        logits: tensor (B, A).
+        deltas: tensor (B, A, 4).
+        labels, weights, wanted: tensors (B, A), (B, A), (B, A, 4) of
+            `zoo.detection.targets.anchor_targets`.
 
     Returns:
         Dict of the scalars "rpn_score_loss" and "rpn_box_loss".
 
-    Source:
-        Ren et al., "Faster R-CNN", equation 1, with L1 in place of the smooth L1.
+    References:
+        - Ren et al., "Faster R-CNN", equation 1, with L1 in place of the smooth L1.
+
+    Example:
+
+    >>> ones = np.ones((1, 2))
+    >>> losses = rpn_losses(0 * ones, np.ones((1, 2, 4)), ones, ones, np.zeros((1, 2, 4)))
+    >>> {name: round(float(loss), 3) for name, loss in losses.items()}
+    {'rpn_score_loss': 0.693, 'rpn_box_loss': 4.0}
     """
     labels, weights = ops.cast(labels, "float32"), ops.cast(weights, "float32")
     size = ops.sum(weights, axis=1)
@@ -41,22 +57,31 @@ def rpn_losses(logits, deltas, labels, weights, wanted):
     }
 
 
-def box_losses(logits, deltas, rois):
+def box_losses(logits: Tensor, deltas: Tensor, rois: "Rois") -> dict[str, Tensor]:
     """Of the box head.
 
     Classes: cross-entropy over the sample, background as class K. Boxes: L1 of the deltas of the
     object's class over the positive regions.
 
     Args:
-        logits: (B, S, K + 1).
-        deltas: (B, S, 4 * K).
+        logits: tensor (B, S, K + 1).
+        deltas: tensor (B, S, 4 * K).
         rois: `zoo.detection.targets.Rois`.
 
     Returns:
         Dict of the scalars "class_loss" and "box_loss".
 
-    Source:
-        Girshick, "Fast R-CNN", equations 1 and 2, with L1 in place of the smooth L1.
+    References:
+        - Girshick, "Fast R-CNN", equations 1 and 2, with L1 in place of the smooth L1.
+
+    Example:
+
+    >>> from zoo.detection.targets import Rois
+    >>> box = np.array([[[0.0, 0.0, 8.0, 8.0]]])
+    >>> rois = Rois(box, np.array([[True]]), np.array([[0]]), np.array([[0]]), box)
+    >>> losses = box_losses(np.zeros((1, 1, 2)), np.zeros((1, 1, 4)), rois)
+    >>> {name: round(float(loss), 3) for name, loss in losses.items()}
+    {'class_loss': 0.693, 'box_loss': 0.0}
     """
     logits = ops.cast(logits, "float32")
     classes = logits.shape[-1] - 1
@@ -74,19 +99,25 @@ def box_losses(logits, deltas, rois):
     }
 
 
-def mask_loss(logits, masks, labels):
+def mask_loss(logits: Tensor, masks: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Of the mask head: binary cross-entropy over the positive regions.
 
     Args:
-        logits: (B, F, m, m), of the object's class.
-        masks: (B, F, m, m) of 0 and 1.
-        labels: (B, F); -1 for regions that do not count.
+        logits: tensor (B, F, m, m), of the object's class.
+        masks: tensor (B, F, m, m) of 0 and 1.
+        labels: tensor (B, F), int; -1 for regions that do not count.
 
     Returns:
         Dict of the scalar "mask_loss".
 
-    Source:
-        He et al., "Mask R-CNN", section 3.
+    References:
+        - He et al., "Mask R-CNN", section 3.
+
+    Example:
+
+    >>> loss = mask_loss(np.zeros((1, 2, 4, 4)), np.ones((1, 2, 4, 4)), np.array([[3, -1]]))
+    >>> round(float(loss["mask_loss"]), 3)
+    0.693
     """
     positive = ops.cast(labels >= 0, "float32")
     masks, logits = ops.cast(masks, "float32"), ops.cast(logits, "float32")
@@ -95,17 +126,30 @@ def mask_loss(logits, masks, labels):
     return {"mask_loss": _mean(ops.sum(errors * positive, axis=1), ops.sum(positive, axis=1))}
 
 
-def select(values, labels):
-    """Of each row (B, N, K, …) the entry of its class (B, N); that of class 0 for -1."""
+def select(values: Tensor, labels: Tensor) -> Tensor:
+    """Of each row the entry of its class.
+
+    Args:
+        values: tensor (B, N, K, …).
+        labels: tensor (B, N), int; -1 is taken as 0.
+
+    Returns:
+        Tensor (B, N, …).
+
+    Example:
+
+    >>> np.array(select(np.array([[[1.0, 2.0], [3.0, 4.0]]]), np.array([[1, -1]]))).tolist()
+    [[2.0, 3.0]]
+    """
     _, rows, classes, *rest = values.shape
     index = ops.arange(rows, dtype="int32") * classes + ops.maximum(ops.cast(labels, "int32"), 0)
     return take_rows(ops.reshape(values, (-1, rows * classes, *rest)), index)
 
 
-def _distance(deltas, wanted):
+def _distance(deltas: Tensor, wanted: Tensor) -> Tensor:
     return ops.sum(ops.abs(ops.cast(deltas, "float32") - ops.cast(wanted, "float32")), axis=-1)
 
 
-def _mean(sums, counts):
+def _mean(sums: Tensor, counts: Tensor) -> Tensor:
     """Mean over the images of the means within them."""
     return ops.mean(sums / ops.maximum(counts, 1.0))

@@ -20,13 +20,18 @@ def outline_to_mask(outline: Outline, size: tuple[int, int]) -> np.ndarray:
 
     Args:
         outline: polygons as for `polygons_to_mask`, or run lengths as for `decode_rle`.
-        size: (H, W) of the picture in pixels.
+        size: tuple of int, (H, W) of the picture in pixels.
 
     Returns:
-        (H, W) bool.
+        Array (H, W), bool.
 
     Raises:
         ZooError: the outline is broken, or its run lengths are of another picture size.
+
+    Example:
+
+    >>> outline_to_mask({"size": [2, 2], "counts": [2, 2]}, (2, 2)).tolist()
+    [[False, True], [False, True]]
     """
     if not isinstance(outline, Mapping):
         return polygons_to_mask(outline, size)
@@ -44,14 +49,20 @@ def outline_to_box_frame(outline: Outline, box: Sequence[float], size: int = 112
 
     Args:
         outline: as for `outline_to_mask`.
-        box: x1, y1, x2, y2 in pixels of the picture.
-        size: cells along each side of the frame.
+        box: sequence of float, x1, y1, x2, y2 in pixels of the picture.
+        size: int, cells along each side of the frame.
 
     Returns:
-        (size, size) bool; nothing where the box is empty.
+        Array (size, size), bool; nothing where the box is empty.
 
     Raises:
         ZooError: the outline is broken.
+
+    Example:
+
+    >>> left_half = [[10, 10, 15, 10, 15, 20, 10, 20]]
+    >>> outline_to_box_frame(left_half, (10, 10, 20, 20), size=2).tolist()
+    [[True, False], [True, False]]
     """
     if isinstance(outline, Mapping):
         return to_box_frame(decode_rle(outline), box, size)
@@ -69,11 +80,12 @@ def polygons_to_mask(polygons: Sequence[Sequence[float]], size: tuple[int, int])
     A centre is inside a polygon if a ray from it crosses the sides an odd number of times.
 
     Args:
-        polygons: each is x, y, x, y, … of its corners, in pixels; at least 3 corners.
-        size: (H, W) of the picture in pixels.
+        polygons: sequence of polygons, each x, y, x, y, … of its corners, in pixels; at least 3
+            corners.
+        size: tuple of int, (H, W) of the picture in pixels.
 
     Returns:
-        (H, W) bool.
+        Array (H, W), bool.
 
     Raises:
         ZooError: a polygon has fewer than 3 corners, half a corner, or one that is not finite.
@@ -94,14 +106,20 @@ def decode_rle(rle: Mapping[str, Any]) -> np.ndarray:
     """The mask of COCO's run lengths, compressed or not.
 
     Args:
-        rle: "size" (H, W) and "counts": lengths of alternating runs of 0 and 1, 0 first, down
-            the columns from left to right; as a list, or as COCO's string (`encode_rle`).
+        rle: dict of "size" (H, W) and "counts": lengths of alternating runs of 0 and 1, 0 first,
+            down the columns from left to right; as a list, or as COCO's string (`encode_rle`).
 
     Returns:
-        (H, W) bool.
+        Array (H, W), bool.
 
     Raises:
         ZooError: keys are missing, the string is broken, or the runs do not fill the picture.
+
+    Example:
+
+    >>> decode_rle({"size": [2, 3], "counts": [2, 2, 2]}).astype(int)
+    array([[0, 1, 0],
+           [0, 1, 0]])
     """
     lengths = run_lengths(rle)
     height, width = rle["size"]
@@ -116,13 +134,17 @@ def encode_rle(mask: np.ndarray, compressed: bool = True) -> dict[str, Any]:
     48 is added to make each a character.
 
     Args:
-        mask: (H, W), anything but 0 is the object.
-        compressed: whether "counts" is COCO's string, or a list of lengths.
+        mask: array (H, W), anything but 0 is the object.
+        compressed: bool, whether "counts" is COCO's string, or a list of lengths.
 
     Returns:
-        {"size": [H, W], "counts": str or list of int}, ready for JSON.
+        Dict of "size", [H, W], and "counts", str or list of int, ready for JSON.
 
-    Source: Lin et al., "Microsoft COCO: Common Objects in Context", and the form of its API.
+    Raises:
+        ZooError: the mask is not of two axes.
+
+    References:
+        - Lin et al., "Microsoft COCO: Common Objects in Context", and the form of its API.
 
     Example:
 
@@ -142,7 +164,22 @@ def encode_rle(mask: np.ndarray, compressed: bool = True) -> dict[str, Any]:
 
 
 def run_lengths(rle: Mapping[str, Any]) -> np.ndarray:
-    """The checked lengths of the runs, int64; see `decode_rle`."""
+    """The checked lengths of the runs.
+
+    Args:
+        rle: dict as for `decode_rle`.
+
+    Returns:
+        Array of int64.
+
+    Raises:
+        ZooError: as `decode_rle`.
+
+    Example:
+
+    >>> run_lengths({"size": [2, 3], "counts": "222"})
+    array([2, 2, 2])
+    """
     try:
         (height, width), lengths = map(operator.index, rle["size"]), rle["counts"]
         if not isinstance(lengths, str | bytes):
@@ -163,12 +200,18 @@ def to_box_frame(mask: np.ndarray, box: Sequence[float], size: int = 112) -> np.
     """A mask of the picture in the frame of a box: the cells of which at least half is object.
 
     Args:
-        mask: (H, W), of the picture; there is no object beyond it.
-        box: x1, y1, x2, y2 in pixels of the picture; may leave it.
-        size: cells along each side of the frame.
+        mask: array (H, W), of the picture; there is no object beyond it.
+        box: sequence of float, x1, y1, x2, y2 in pixels of the picture; may leave it.
+        size: int, cells along each side of the frame.
 
     Returns:
-        (size, size) bool; nothing where the box is empty.
+        Array (size, size), bool; nothing where the box is empty.
+
+    Example:
+
+    >>> to_box_frame(np.eye(2), (0, 0, 2, 2), size=2).astype(int)
+    array([[1, 0],
+           [0, 1]])
     """
     x1, y1, x2, y2 = (float(v) for v in box)
     if not (x2 > x1 and y2 > y1):
@@ -190,18 +233,25 @@ def paste(
     the mask's cells, and that of the nearest cells along the border: a mask of ones fills its box.
 
     Args:
-        mask: (m, n) probabilities or 0 and 1, in the frame of the box.
-        box: x1, y1, x2, y2 in pixels; may leave the picture.
-        size: (H, W) of the picture in pixels.
-        threshold: the least value that is object.
+        mask: array (m, n), probabilities or 0 and 1, in the frame of the box.
+        box: sequence of float, x1, y1, x2, y2 in pixels; may leave the picture.
+        size: tuple of int, (H, W) of the picture in pixels.
+        threshold: float, the least value that is object.
 
     Returns:
-        (H, W) bool; nothing where no pixel's centre lies in the box.
+        Array (H, W), bool; nothing where no pixel's centre lies in the box.
 
     Raises:
         ZooError: a coordinate is not finite.
 
-    Source: He et al., "Mask R-CNN" (arXiv 1703.06870), section 3.1, Inference.
+    References:
+        - He et al., "Mask R-CNN" (arXiv 1703.06870), section 3.1, Inference.
+
+    Example:
+
+    >>> paste(np.ones((28, 28)), (1, 0, 3, 2), (2, 4)).astype(int)
+    array([[0, 1, 1, 0],
+           [0, 1, 1, 0]])
     """
     height, width = size
     x1, y1, x2, y2 = (float(v) for v in box)

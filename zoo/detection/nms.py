@@ -3,9 +3,12 @@
 from keras import ops
 
 from zoo.detection.boxes import pairwise_iou
+from zoo.types import Tensor
 
 
-def non_max_suppression(boxes, scores, threshold: float, groups=None):
+def non_max_suppression(
+    boxes: Tensor, scores: Tensor, threshold: float, groups: Tensor | None = None
+) -> Tensor:
     """Which boxes greedy suppression keeps: each that overlaps no kept box before it too much.
 
         keep_i = valid_i and not any_j (keep_j and j before i and iou_ij > threshold)
@@ -17,22 +20,24 @@ def non_max_suppression(boxes, scores, threshold: float, groups=None):
 
     Takes K² numbers for each leading index. Gradients are stopped.
 
-    Source: Zheng et al., "Enhancing Geometric Factors in Model Learning and Inference for Object
-    Detection and Instance Segmentation" (Cluster-NMS).
-
     Args:
-        boxes: (…, K, 4).
-        scores: (…, K); -inf marks padding, which is neither kept nor suppresses.
-        threshold: the largest intersection over union of two kept boxes.
-        groups: (…, K) int, or None. Boxes of different groups, as classes, never meet.
+        boxes: tensor (…, K, 4).
+        scores: tensor (…, K); -inf marks padding, which is neither kept nor suppresses.
+        threshold: float, the largest intersection over union of two kept boxes.
+        groups: tensor (…, K), int, or None. Boxes of different groups, as classes, never meet.
 
     Returns:
-        keep (…, K), bool.
+        Tensor (…, K), bool: which are kept.
+
+    References:
+        - Zheng et al., "Enhancing Geometric Factors in Model Learning and Inference for Object
+          Detection and Instance Segmentation" (Cluster-NMS).
 
     Example:
 
     >>> boxes = [[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 3.0], [8.0, 8.0, 9.0, 9.0]]
-    >>> non_max_suppression(boxes, [0.5, 0.9, 0.1], 0.5)  # [False, True, True]
+    >>> np.array(non_max_suppression(boxes, [0.5, 0.9, 0.1], 0.5)).tolist()
+    [False, True, True]
     """
     boxes, scores = (ops.stop_gradient(ops.convert_to_tensor(x)) for x in (boxes, scores))
     valid = scores > -float("inf")
@@ -44,7 +49,7 @@ def non_max_suppression(boxes, scores, threshold: float, groups=None):
         groups = ops.convert_to_tensor(groups)
         suppressed_by = suppressed_by & (groups[..., :, None] == groups[..., None, :])
 
-    def step(keep, _):
+    def step(keep: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         new = valid & ~ops.any(suppressed_by & keep[..., None, :], axis=-1)
         return new, ops.any(new != keep)
 

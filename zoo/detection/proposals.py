@@ -3,13 +3,14 @@
 Both take the best scores, make boxes of their deltas, and keep one box per object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from keras import ops
 
 from zoo.detection.boxes import area, clip, decode, take_rows
 from zoo.detection.losses import BOX_WEIGHTS
 from zoo.detection.nms import non_max_suppression
+from zoo.types import Tensor
 
 # Overlap of two proposals of one level (Ren et al., "Faster R-CNN", section 3.3).
 PROPOSAL_OVERLAP = 0.7
@@ -22,30 +23,40 @@ _NEVER = -float("inf")
 
 
 def propose(
-    logits: Sequence,
-    deltas: Sequence,
-    anchors: Sequence,
+    logits: Sequence[Tensor],
+    deltas: Sequence[Tensor],
+    anchors: Sequence[Tensor],
     image_size: tuple[int, int],
     *,
     per_level: int,
     total: int,
-):
+) -> tuple[Tensor, Tensor]:
     """The boxes that the region proposal network believes in most.
 
     Of every level the `per_level` best anchors, moved by their deltas, clipped to the image,
     rid of overlaps above 0.7; of all these the `total` best. Empty boxes are left out.
 
     Args:
-        logits, deltas, anchors: of each level (B, n), (B, n, 4), (n, 4).
-        image_size: (H, W) in pixels.
-        per_level, total: how many, or as many as there are.
+        logits, deltas, anchors: sequences of tensors, of each level (B, n), (B, n, 4), (n, 4).
+        image_size: tuple of int, (H, W) in pixels.
+        per_level, total: int, the number of boxes, or as many as there are.
 
     Returns:
-        boxes (B, R, 4) and valid (B, R), False in the rows that are left over; R is `total`, or
-        less where all levels together have less. Gradients are stopped.
+        Tensors: boxes (B, R, 4), and valid (B, R), False in the rows that are left over; R is
+        `total`, or less where all levels together have less. Gradients are stopped.
 
-    Source:
-        Lin et al., "Feature Pyramid Networks for Object Detection", section 5.1.
+    References:
+        - Lin et al., "Feature Pyramid Networks for Object Detection", section 5.1.
+
+    Example:
+
+    >>> anchors = np.array([[0.0, 0.0, 8.0, 8.0], [0.0, 0.0, 8.0, 9.0]])
+    >>> deltas = np.zeros((1, 2, 4))
+    >>> boxes, valid = propose(
+    ...     [np.array([[1.0, 2.0]])], [deltas], [anchors], (64, 64), per_level=2, total=2
+    ... )
+    >>> np.array(boxes)[np.array(valid)].tolist()  # the other overlaps by more than 0.7
+    [[0.0, 0.0, 8.0, 9.0]]
     """
     levels = [
         _best_of_level(*level, image_size, per_level)
@@ -58,16 +69,16 @@ def propose(
 
 
 def detect(
-    logits,
-    deltas,
-    proposals,
-    valid,
+    logits: Tensor,
+    deltas: Tensor,
+    proposals: Tensor,
+    valid: Tensor,
     image_size: tuple[int, int],
     *,
     score_threshold: float,
     nms_threshold: float,
     count: int,
-):
+) -> tuple[Tensor, Tensor, Tensor]:
     """The objects among the proposals, the most certain first.
 
     Every proposal may give a box for every class whose probability exceeds `score_threshold`; the
@@ -75,19 +86,32 @@ def detect(
     remain.
 
     Args:
-        logits: (B, R, K + 1), background last.
-        deltas: (B, R, 4 * K).
-        proposals: (B, R, 4).
-        valid: (B, R), bool.
-        image_size: (H, W) in pixels.
-        score_threshold, nms_threshold, count: see above.
+        logits: tensor (B, R, K + 1), background last.
+        deltas: tensor (B, R, 4 * K).
+        proposals: tensor (B, R, 4).
+        valid: tensor (B, R), bool.
+        image_size: tuple of int, (H, W) in pixels.
+        score_threshold: float, see above.
+        nms_threshold: float, the largest overlap that two boxes of a class may have.
+        count: int, see above.
 
     Returns:
-        boxes (B, D, 4), scores (B, D), and labels (B, D), int32; 0, 0 and -1 in the rows that are
-        left over. D is `count`, or R * K where that is less.
+        Tensors: boxes (B, D, 4), scores (B, D), and labels (B, D), int32; 0, 0 and -1 in the rows
+        that are left over. D is `count`, or R * K where that is less.
 
-    Source:
-        He et al., "Mask R-CNN", section 3.1, "Inference".
+    References:
+        - He et al., "Mask R-CNN", section 3.1, "Inference".
+
+    Example:
+
+    >>> logits = np.array([[[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]]])  # class 0, and background
+    >>> proposals = np.array([[[0.0, 0.0, 8.0, 8.0], [8.0, 8.0, 20.0, 20.0]]])
+    >>> boxes, scores, labels = detect(
+    ...     logits, np.zeros((1, 2, 8)), proposals, np.ones((1, 2)), (64, 64),
+    ...     score_threshold=0.5, nms_threshold=0.5, count=2,
+    ... )
+    >>> np.array(labels).tolist(), np.array(boxes)[0, 0].tolist()
+    ([[0, -1]], [0.0, 0.0, 8.0, 8.0])
     """
     classes = logits.shape[-1] - 1
     scores = ops.softmax(ops.cast(logits, "float32"))[..., :classes]
@@ -116,20 +140,31 @@ def detect(
     )
 
 
-def masks_in_parts(predict_masks, boxes, labels, size: int):
+def masks_in_parts(
+    predict_masks: Callable[[Tensor, Tensor], Tensor], boxes: Tensor, labels: Tensor, size: int
+) -> Tensor:
     """The masks of the detections that there are, `PART` rows at a time.
 
     The mask head costs more than the backbone where it draws 100 masks, and most images show a few
     objects: the loop ends with the last one of the batch.
 
     Args:
-        predict_masks: boxes (B, n, 4), labels (B, n) -> probabilities (B, n, size, size), float32.
-        boxes: (B, D, 4).
-        labels: (B, D), -1 behind the last detection.
-        size: side of the masks.
+        predict_masks: function of boxes (B, n, 4) and labels (B, n) that gives probabilities
+            (B, n, size, size), float32.
+        boxes: tensor (B, D, 4).
+        labels: tensor (B, D), int, -1 behind the last detection.
+        size: int, side of the masks.
 
     Returns:
-        (B, D, size, size); 0 where there is no detection.
+        Tensor (B, D, size, size), float32; 0 where there is no detection.
+
+    Example:
+
+    >>> def ones(boxes, labels):
+    ...     return keras.ops.ones((1, labels.shape[1], 2, 2))
+    >>> masks = masks_in_parts(ones, np.zeros((1, 3, 4)), np.array([[5, 0, -1]]), 2)
+    >>> np.array(masks).sum((2, 3)).tolist()
+    [[4.0, 4.0, 0.0]]
     """
     count = labels.shape[1]
     part = min(PART, count)
@@ -137,10 +172,10 @@ def masks_in_parts(predict_masks, boxes, labels, size: int):
     most = ops.max(ops.sum(ops.cast(there, "int32"), axis=1))
     places = ops.arange(count, dtype="int32")
 
-    def more(first, masks):
+    def more(first: Tensor, masks: Tensor) -> Tensor:
         return first < most
 
-    def step(first, masks):
+    def step(first: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         rows = ops.minimum(first + ops.arange(part, dtype="int32"), count - 1)
         predicted = predict_masks(ops.take(boxes, rows, axis=1), ops.take(labels, rows, axis=1))
         placed = ops.take(predicted, ops.clip(places - first, 0, part - 1), axis=1)
@@ -152,7 +187,9 @@ def masks_in_parts(predict_masks, boxes, labels, size: int):
     return ops.where(there[..., None, None], masks, 0.0)
 
 
-def _best_of_level(logits, deltas, anchors, image_size, count):
+def _best_of_level(
+    logits: Tensor, deltas: Tensor, anchors: Tensor, image_size: tuple[int, int], count: int
+) -> tuple[Tensor, Tensor]:
     """Boxes (B, k, 4) and their logits (B, k), -inf for those that are out."""
     logits = ops.stop_gradient(ops.cast(logits, "float32"))
     scores, rows = ops.top_k(logits, min(count, logits.shape[1]))

@@ -6,34 +6,42 @@ itself, and what lies in it by more than a half is not background either.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
 from zoo.detection.boxes import area, encode, pairwise_ioa, pairwise_iou, take_rows
 from zoo.detection.roi_align import axis_weights
+from zoo.types import Tensor
+
+# Of `keras.random`: a number, or a state that goes on.
+Seed = int | keras.random.SeedGenerator | None
 
 
 class Rois(NamedTuple):
     """A sample of the regions of interest, S for each image; the positive ones come first.
 
     Attributes:
-        boxes: (B, S, 4).
-        valid: (B, S), bool. Rows that could not be filled are False; their content is arbitrary.
-        labels: (B, S), int32. The class of the object, -1 for background and invalid rows.
-        matched: (B, S), int32. The slot of the object among the targets, in rows with a label.
-        gt_boxes: (B, S, 4). The box of that object.
+        boxes: tensor (B, S, 4).
+        valid: tensor (B, S), bool. Rows that could not be filled are False; their content is
+            arbitrary.
+        labels: tensor (B, S), int32. The class of the object, -1 for background and invalid rows.
+        matched: tensor (B, S), int32. The slot of the object among the targets, in rows with a
+            label.
+        gt_boxes: tensor (B, S, 4). The box of that object.
     """
 
-    boxes: Any
-    valid: Any
-    labels: Any
-    matched: Any
-    gt_boxes: Any
+    boxes: Tensor
+    valid: Tensor
+    labels: Tensor
+    matched: Tensor
+    gt_boxes: Tensor
 
 
-def anchor_targets(anchors, targets: Mapping, samples: int = 256, seed=None):
+def anchor_targets(
+    anchors: Tensor, targets: Mapping[str, Tensor], samples: int = 256, seed: Seed = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """Objectness and box deltas for the region proposal network.
 
     An anchor is positive where its IoU with an object is at least 0.7, or the highest that any
@@ -42,23 +50,30 @@ def anchor_targets(anchors, targets: Mapping, samples: int = 256, seed=None):
     them counts: up to samples / 2 positives, filled up with negatives. Anchors that stick out of
     the image take part.
 
-    Source: Ren et al., "Faster R-CNN", section 3.1.2 and 3.1.3; anchors at the border: Lin et
-    al., "Feature Pyramid Networks for Object Detection", section 5.1.
-
     Args:
-        anchors: (A, 4).
-        targets: see the module.
-        samples: how many anchors of each image count.
-        seed: int or `keras.random.SeedGenerator`.
+        anchors: tensor (A, 4).
+        targets: dict of tensors, see the module.
+        samples: int, the number of anchors of each image that count.
+        seed: int or `keras.random.SeedGenerator`; None for a random one.
 
     Returns:
-        labels (B, A), 1 for positive anchors, else 0; weights (B, A), 1 for those of the sample,
-        else 0; deltas (B, A, 4) from each anchor to the object it overlaps most. All float32,
-        gradients stopped.
+        Tensors: labels (B, A), 1 for positive anchors, else 0; weights (B, A), 1 for those of the
+        sample, else 0; deltas (B, A, 4) from each anchor to the object it overlaps most. All
+        float32, gradients stopped.
+
+    References:
+        - Ren et al., "Faster R-CNN", section 3.1.2 and 3.1.3.
+        - Lin et al., "Feature Pyramid Networks for Object Detection", section 5.1: anchors at the
+          border.
 
     Example:
 
-    >>> labels, weights, deltas = anchor_targets(anchors, targets, seed=SeedGenerator(0))
+    >>> box = np.array([[[0.0, 0.0, 8.0, 8.0]]])
+    >>> targets = {"boxes": box, "labels": np.array([[2]]), "crowd": np.array([[0]])}
+    >>> anchors = np.array([[0.0, 0.0, 8.0, 7.0], [20.0, 20.0, 28.0, 28.0]])
+    >>> labels, weights, deltas = anchor_targets(anchors, targets, samples=2, seed=0)
+    >>> np.array(labels).tolist(), np.array(weights).tolist()
+    ([[1.0, 0.0]], [[1.0, 1.0]])
     """
     boxes, is_object, is_crowd = _read(targets)
     anchors = ops.convert_to_tensor(anchors, "float32")
@@ -82,7 +97,12 @@ def anchor_targets(anchors, targets: Mapping, samples: int = 256, seed=None):
 
 
 def sample_rois(
-    proposals, valid, targets: Mapping, samples: int = 512, positive: float = 0.25, seed=None
+    proposals: Tensor,
+    valid: Tensor,
+    targets: Mapping[str, Tensor],
+    samples: int = 512,
+    positive: float = 0.25,
+    seed: Seed = None,
 ) -> Rois:
     """The regions that the box head and the mask head are trained on.
 
@@ -91,25 +111,30 @@ def sample_rois(
     to samples * positive positives, filled up with background. The positives are the first rows,
     so that the first int(samples * positive) rows are all that the mask head needs.
 
-    Source: Girshick, "Fast R-CNN", section 2.3, with the numbers of Lin et al., "Feature Pyramid
-    Networks for Object Detection", section 5.2, and He et al., "Mask R-CNN", section 3.1.
-
     Args:
-        proposals: (B, R, 4).
-        valid: (B, R), bool; False for rows of proposals that are none.
-        targets: see the module.
-        samples: S, regions of each image.
-        positive: largest share of positive ones.
-        seed: int or `keras.random.SeedGenerator`.
+        proposals: tensor (B, R, 4).
+        valid: tensor (B, R), bool; False for rows of proposals that are none.
+        targets: dict of tensors, see the module.
+        samples: int, S, regions of each image.
+        positive: float, largest share of positive ones.
+        seed: int or `keras.random.SeedGenerator`; None for a random one.
 
     Returns:
-        Rois, gradients stopped.
+        `Rois`, gradients stopped.
+
+    References:
+        - Girshick, "Fast R-CNN", section 2.3.
+        - Lin et al., "Feature Pyramid Networks for Object Detection", section 5.2, and He et al.,
+          "Mask R-CNN", section 3.1: the numbers.
 
     Example:
 
-    >>> rois = sample_rois(proposals, valid, targets, seed=SeedGenerator(0))
-    >>> rois.boxes.shape
-    (2, 512, 4)
+    >>> box = np.array([[[0.0, 0.0, 8.0, 8.0]]])
+    >>> targets = {"boxes": box, "labels": np.array([[2]]), "crowd": np.array([[0]])}
+    >>> proposals = np.array([[[30.0, 30.0, 40.0, 40.0]]])
+    >>> rois = sample_rois(proposals, np.array([[True]]), targets, samples=4, seed=0)
+    >>> np.array(rois.labels).tolist(), np.array(rois.valid).tolist()
+    ([[2, -1, -1, -1]], [[True, True, False, False]])
     """
     boxes, is_object, is_crowd = _read(targets)
     candidates = ops.concatenate([ops.cast(proposals, "float32"), boxes], axis=1)
@@ -145,24 +170,27 @@ def sample_rois(
     return Rois(*map(ops.stop_gradient, rois))
 
 
-def crop_masks(masks, matched, boxes, gt_boxes, size: int):
+def crop_masks(
+    masks: Tensor, matched: Tensor, boxes: Tensor, gt_boxes: Tensor, size: int
+) -> Tensor:
     """The masks of objects as seen in other boxes: 1 where at least half of a cell is covered.
 
     Args:
-        masks: (B, G, M, M) of 0 and 1, each in the frame of its own box.
-        matched: (B, F), which of the G belongs to each box.
-        boxes: (B, F, 4), the frames to give.
-        gt_boxes: (B, F, 4), the boxes of the matched objects.
-        size: cells along each side.
+        masks: tensor (B, G, M, M) of 0 and 1, each in the frame of its own box.
+        matched: tensor (B, F), int, which of the G belongs to each box.
+        boxes: tensor (B, F, 4), the frames wanted.
+        gt_boxes: tensor (B, F, 4), the boxes of the matched objects.
+        size: int, cells along each side.
 
     Returns:
-        (B, F, size, size), float32, 0 or 1; 0 outside the object's box.
+        Tensor (B, F, size, size), float32, 0 or 1; 0 outside the object's box.
 
     Example:
 
-    >>> first = [x[:, :128] for x in (rois.matched, rois.boxes, rois.gt_boxes)]
-    >>> crop_masks(targets["masks"], *first, size=28).shape
-    (2, 128, 28, 28)
+    >>> box, wider = np.array([[[0.0, 0.0, 8.0, 8.0]]]), np.array([[[0.0, 0.0, 16.0, 8.0]]])
+    >>> masks = crop_masks(np.ones((1, 1, 4, 4)), np.array([[0]]), wider, box, size=2)
+    >>> np.array(masks).tolist()
+    [[[[1.0, 0.0], [1.0, 0.0]]]]
     """
     cells = masks.shape[-1]
     boxes, gt_boxes = ops.cast(boxes, "float32"), ops.cast(gt_boxes, "float32")
@@ -176,7 +204,7 @@ def crop_masks(masks, matched, boxes, gt_boxes, size: int):
     return ops.stop_gradient(ops.cast(covered >= 0.5, "float32"))
 
 
-def _read(targets):
+def _read(targets: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """The boxes, and which of them are objects and which are crowds."""
     boxes = ops.stop_gradient(ops.cast(targets["boxes"], "float32"))
     there = (ops.convert_to_tensor(targets["labels"]) >= 0) & (area(boxes) > 0.0)
@@ -184,22 +212,22 @@ def _read(targets):
     return boxes, there & ~crowd, there & crowd
 
 
-def _where_object(iou, is_object):
+def _where_object(iou: Tensor, is_object: Tensor) -> Tensor:
     return ops.where(is_object[:, None, :], iou, 0.0)
 
 
-def _in_crowd(candidates, boxes, is_crowd):
+def _in_crowd(candidates: Tensor, boxes: Tensor, is_crowd: Tensor) -> Tensor:
     return ops.any((pairwise_ioa(candidates, boxes) > 0.5) & is_crowd[:, None, :], axis=-1)
 
 
-def _random_sample(wanted, priority, number: int):
+def _random_sample(wanted: Tensor, priority: Tensor, number: int) -> tuple[Tensor, Tensor]:
     """Indices (B, n) of the wanted entries of highest priority, and which of the n are such."""
     number = min(number, wanted.shape[-1])
     value, index = ops.top_k(ops.where(wanted, priority, -1.0), number)
     return index, value >= 0.0
 
 
-def _mark(index, flags, like):
+def _mark(index: Tensor, flags: Tensor, like: Tensor) -> Tensor:
     """1.0 at the flagged indices, else 0, in the shape (B, A) of `like`."""
     batch, length = ops.shape(like)[0], like.shape[1]
     flat = ops.arange(batch, dtype="int32")[:, None] * length + ops.cast(index, "int32")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.detection.annotated import AnnotatedImage
 from zoo.detection.masks import encode_rle, outline_to_box_frame, paste
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET, Preprocess, normalize
@@ -24,15 +25,22 @@ def resize_and_pad(
     Its proportions are kept up to half a pixel; bilinear with antialiasing.
 
     Args:
-        pixels: (h, w, 3) or (h, w, 1) uint8.
-        size: (H, W) of the canvas.
-        fill: colour of the rest.
+        pixels: uint8 array (h, w, 3) or (h, w, 1).
+        size: tuple of int, (H, W) of the canvas.
+        fill: sequence of 3 ints, colour of the rest.
 
     Returns:
-        (H, W, 3) uint8, and the scale (rows, columns): canvas pixels per pixel of the picture.
+        uint8 array (H, W, 3), and the scale (rows, columns): canvas pixels per pixel of the
+        picture.
 
     Raises:
         ZooError: `pixels` is not as said, or `size` not positive.
+
+    Example:
+
+    >>> canvas, scale = resize_and_pad(np.zeros((30, 40, 3), "uint8"), (64, 64))
+    >>> canvas.shape, scale
+    ((64, 64, 3), (1.6, 1.6))
     """
     from PIL import Image
 
@@ -52,11 +60,28 @@ def resize_and_pad(
 
 
 def fitted(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) in whole pixels of a picture after it was fitted onto a canvas."""
+    """The size in whole pixels of a picture after it was fitted onto a canvas.
+
+    Args:
+        picture: tuple of int, its (height, width) before.
+        size: tuple of int, (H, W) of the canvas.
+
+    Returns:
+        Tuple of int, (height, width).
+
+    Raises:
+        ZooError: a size is not positive.
+
+    Example:
+
+    >>> fitted((30, 40), (64, 64))
+    (48, 64)
+    """
     if len(size) != 2 or min(size) < 1 or min(picture) < 1:
         raise ZooError(f"Sizes must be (height, width), at least 1. Received: {picture}, {size}")
     factor = min(size[0] / picture[0], size[1] / picture[1])
-    return tuple(max(round(side * factor), 1) for side in picture)
+    height, width = (max(round(side * factor), 1) for side in picture)
+    return height, width
 
 
 def flip(
@@ -65,12 +90,17 @@ def flip(
     """Left becomes right.
 
     Args:
-        pixels: (H, W, C).
-        boxes: (n, 4), x1, y1, x2, y2 in pixels.
-        masks: (n, M, M) in the frames of their boxes.
+        pixels: array (H, W, C).
+        boxes: array (n, 4), x1, y1, x2, y2 in pixels.
+        masks: array (n, M, M) in the frames of their boxes, or None.
 
     Returns:
         The three, mirrored; the arguments are not changed.
+
+    Example:
+
+    >>> flip(np.zeros((20, 30, 3)), np.array([[0, 0, 10, 20]]))[1].tolist()
+    [[20, 0, 30, 20]]
     """
     mirrored = boxes.copy()
     mirrored[:, [0, 2]] = pixels.shape[1] - boxes[:, [2, 0]]
@@ -78,7 +108,7 @@ def flip(
 
 
 def to_arrays(
-    detection: Any,
+    image: AnnotatedImage,
     size: tuple[int, int],
     *,
     max_objects: int = 100,
@@ -92,42 +122,53 @@ def to_arrays(
     crowd where masks are asked for: neither object nor background.
 
     Args:
-        detection: what has `pixels()`, (h, w, 3) uint8; `boxes` (n, 4), x1, y1, x2, y2 in
-            pixels; `labels` (n,); `crowd` (n,); and `segmentation`, n outlines in COCO's form, or
-            None: a `zoo.detection.AnnotatedImage`.
-        size: (H, W) of the canvas, see `resize_and_pad`.
-        max_objects: G; of more, those with the largest boxes stay, and a warning says so once.
-        mask_size: M, cells along the sides of a mask's frame; None for boxes alone.
-        flipped: whether left becomes right.
-        preprocess: whose scale, mean and deviation are applied to the image.
+        image: `AnnotatedImage`, or what has its `pixels`, `boxes`, `labels`, `crowd` and
+            `segmentation`.
+        size: tuple of int, (H, W) of the canvas, see `resize_and_pad`.
+        max_objects: int, G; of more, those with the largest boxes stay, and a warning says so
+            once.
+        mask_size: int, M, cells along the sides of a mask's frame; None for boxes alone.
+        flipped: bool, whether left becomes right.
+        preprocess: `zoo.preprocessing.Preprocess` whose scale, mean and deviation are applied to
+            the image; None for none.
 
     Returns:
-        "image" (H, W, 3) uint8, float32 with `preprocess`; "boxes" (G, 4) float32 in pixels of
-        the canvas; "labels" (G,) int32, -1 in empty slots; "crowd" (G,) uint8, 0 and 1; "masks"
-        (G, M, M) uint8, 0 and 1, in the frames of their boxes.
+        Dict of "image" (H, W, 3) uint8, float32 with `preprocess`; "boxes" (G, 4) float32 in
+        pixels of the canvas; "labels" (G,) int32, -1 in empty slots; "crowd" (G,) uint8, 0 and 1;
+        "masks" (G, M, M) uint8, 0 and 1, in the frames of their boxes.
 
     Raises:
         ZooError: the picture cannot be decoded; masks are asked for, but there are no outlines.
 
     Example:
 
-    >>> batch = [to_arrays(detection, (512, 512)) for detection in detections[:4]]
-    >>> batch[0]["masks"].shape
-    (100, 112, 112)
+    >>> from types import SimpleNamespace
+    >>> image = SimpleNamespace(  # as `zoo.detection.read_coco` gives it
+    ...     pixels=lambda: np.zeros((30, 40, 3), "uint8"),
+    ...     boxes=np.array([[10, 10, 20, 20]]),
+    ...     labels=[7],
+    ...     crowd=[False],
+    ...     segmentation=[[[10, 10, 15, 10, 15, 20, 10, 20]]],
+    ... )
+    >>> arrays = to_arrays(image, (60, 80), max_objects=2, mask_size=2)
+    >>> {name: array.tolist() for name, array in arrays.items() if name in ("boxes", "labels")}
+    {'boxes': [[20.0, 20.0, 40.0, 40.0], [0.0, 0.0, 0.0, 0.0]], 'labels': [7, -1]}
+    >>> arrays["masks"][0].tolist()
+    [[1, 0], [1, 0]]
     """
-    pixels = detection.pixels()
-    boxes = clip(detection.boxes, pixels.shape[:2])
+    pixels = image.pixels()
+    boxes = clip(image.boxes, pixels.shape[:2])
     chosen = _chosen(boxes, max_objects)
-    boxes, labels = boxes[chosen], np.asarray(detection.labels)[chosen]
-    crowd, masks = np.array(detection.crowd, bool)[chosen], None
+    boxes, labels = boxes[chosen], np.asarray(image.labels)[chosen]
+    crowd, masks = np.array(image.crowd, bool)[chosen], None
     if mask_size:
-        if detection.segmentation is None and len(chosen):
+        if image.segmentation is None and len(chosen):
             raise ZooError(
                 "These objects have boxes but no outlines, so masks cannot be learned. Train a "
                 "detector of boxes alone: model_args.masks=False on the command line of "
                 "training.train; masks=False for zoo.create and mask_size=None for to_arrays."
             )
-        outlines = [detection.segmentation[i] for i in chosen]
+        outlines = [image.segmentation[i] for i in chosen] if image.segmentation else []
         crowd |= np.array([outline is None for outline in outlines], bool)
         masks = np.zeros((len(chosen), mask_size, mask_size), "uint8")
         for i, outline in enumerate(outlines):
@@ -135,10 +176,10 @@ def to_arrays(
                 masks[i] = outline_to_box_frame(outline, boxes[i], mask_size)
     if flipped:
         pixels, boxes, masks = flip(pixels, boxes, masks)
-    image, (rows, columns) = resize_and_pad(pixels, size)
+    canvas, (rows, columns) = resize_and_pad(pixels, size)
     boxes = boxes * np.array([columns, rows] * 2, "float32")
     return {
-        "image": image if preprocess is None else normalize(image, preprocess),
+        "image": canvas if preprocess is None else normalize(canvas, preprocess),
         "boxes": _slots(boxes, max_objects, "float32"),
         "labels": _slots(labels, max_objects, "int32", -1),
         # No bool: TensorFlow adds up the parts of a distributed batch to learn their shapes.
@@ -157,14 +198,14 @@ def to_original(
     Masks are pasted before boxes are clipped: their frames are the boxes as predicted.
 
     Args:
-        detections: "boxes" (D, 4), "scores" (D,), "labels" (D,), -1 where there is none, and
-            "masks" (D, m, m) if the model has them: one row of what it predicts.
-        scale: as `resize_and_pad` gave it.
-        size: (height, width) of the picture before.
-        mask_threshold: the least value of a mask that is object.
+        detections: dict of "boxes" (D, 4), "scores" (D,), "labels" (D,), -1 where there is none,
+            and "masks" (D, m, m) if the model has them: one row of what it predicts.
+        scale: tuple of float, as `resize_and_pad` gave it.
+        size: tuple of int, (height, width) of the picture before.
+        mask_threshold: float, the least value of a mask that is object.
 
     Returns:
-        "boxes" (n, 4) float32, clipped to the picture, none empty; "scores" (n,) float32;
+        Dict of "boxes" (n, 4) float32, clipped to the picture, none empty; "scores" (n,) float32;
         "labels" (n,) int64; "masks": n run lengths in COCO's compressed form (`decode_rle`).
 
     Raises:
@@ -172,15 +213,15 @@ def to_original(
 
     Example:
 
-    >>> image, scale = resize_and_pad(photo, (512, 512))
-    >>> rows = model.predict(normalize(image, IMAGENET)[None])
-    >>> detections = to_original({k: v[0] for k, v in rows.items()}, scale, photo.shape[:2])
+    >>> rows = {"boxes": [[16, 8, 32, 24], [0, 0, 0, 0]], "scores": [0.9, 0], "labels": [3, -1]}
+    >>> to_original(rows, (1.6, 1.6), (30, 40))["boxes"].tolist()
+    [[10.0, 5.0, 20.0, 15.0]]
     """
     boxes = np.asarray(detections["boxes"], "float32")
     boxes = boxes / np.array([scale[1], scale[0]] * 2, "float32")
     clipped, labels = clip(boxes, size), np.asarray(detections["labels"]).astype("int64")
     kept = np.flatnonzero((labels >= 0) & (_areas(clipped) > 0))
-    result = {
+    result: dict[str, Any] = {
         "boxes": clipped[kept],
         "scores": np.asarray(detections["scores"], "float32")[kept],
         "labels": labels[kept],
@@ -194,10 +235,22 @@ def to_original(
 
 
 def clip(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(n, 4) boxes within a picture of (height, width), float32.
+    """The parts of boxes within a picture.
+
+    Args:
+        boxes: array (n, 4).
+        size: tuple of int, (height, width) of the picture.
+
+    Returns:
+        Array (n, 4), float32.
 
     Raises:
         ZooError: a coordinate is not finite.
+
+    Example:
+
+    >>> clip(np.array([[-2, 1, 9, 3]]), (4, 8)).tolist()
+    [[0.0, 1.0, 8.0, 3.0]]
     """
     boxes = np.asarray(boxes, "float32").reshape(-1, 4)
     if not np.isfinite(boxes).all():
