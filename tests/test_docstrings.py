@@ -16,10 +16,12 @@ import zoo
 pytestmark = pytest.mark.once
 
 PACKAGES = [
+    "zoo.callbacks",
     "zoo.checks",
     "zoo.constraints",
     "zoo.initializers",
     "zoo.layers",
+    "zoo.optimizers",
     "zoo.regularizers",
 ]
 

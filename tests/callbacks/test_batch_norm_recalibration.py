@@ -111,9 +111,45 @@ def test_callback_recalibrates_after_the_last_step():
 def test_layers_inside_a_stage_of_many_blocks(monkeypatch):
     """Exact: in inference the recalibrated net gives what the batch's own statistics give."""
     if keras.backend.backend() != "torch":  # which has no loops
-        monkeypatch.setattr(repeat, "LEAST", (2, 2))
+        monkeypatch.setattr(repeat, "LOOP_FROM", (2, 2))
     model = zoo.create("resnet32", width=2, input_shape=(8, 8, 3), activation=None)
     x = np.random.default_rng(0).normal(size=(32, 8, 8, 3)).astype("float32")
     assert recalibrate_batch_norm(model, x) == 31
     inference = array(model(x, training=False))
     np.testing.assert_allclose(inference, array(model(x, training=True)), atol=2e-3)
+
+
+@pytest.mark.parametrize("batches", [iter, lambda x: [x][0:0], lambda x: {"image": x}])
+def test_refuses_what_is_no_array_before_the_training(batches):
+    with pytest.raises(ZooError, match=r"needs an array|at least one input"):
+        BatchNormRecalibration(batches(images(4)))
+
+
+def test_refuses_a_dataset_before_the_training():
+    tf = pytest.importorskip("tensorflow")
+    dataset = tf.data.Dataset.from_tensor_slices(images(8)).batch(4)
+    with pytest.raises(ZooError, match=r"tf\.data\.Dataset take one large batch.*Received: _Batch"):
+        BatchNormRecalibration(dataset)
+    taken = next(iter(dataset.unbatch().batch(512)))
+    assert BatchNormRecalibration(taken).inputs.shape == (8, 4, 4, 2)
+
+
+def test_refuses_another_shape_before_the_first_step():
+    model, x = net(), images()
+    model.compile("sgd", "mse")
+    before = [array(v) for v in model.trainable_variables]
+    with pytest.raises(ZooError, match=r"\(None, 4, 4, 2\)\. Received: \(8, 5, 4, 2\)"):
+        model.fit(
+            x,
+            np.zeros((64, 4)),
+            verbose=0,
+            callbacks=[BatchNormRecalibration(np.zeros((8, 5, 4, 2)))],
+        )
+    for v, value in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(array(v), value)
+
+
+def test_batch_size_of_numpy():
+    assert recalibrate_batch_norm(net(), images(8), np.int64(4)) == 2
+    with pytest.raises(ZooError, match="batch_size must be an integer of at least 1"):
+        BatchNormRecalibration(images(4), batch_size=0)

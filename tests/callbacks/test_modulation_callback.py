@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+import zoo
 from tests.support.helpers import array
 from zoo.callbacks import ModulationCallback
 from zoo.errors import ZooError
@@ -122,3 +123,25 @@ def test_bad_input():
     plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     with pytest.raises(ZooError, match=r"no modulation layers.*modulation=True"):
         fit(plain, [ModulationCallback()])
+
+
+@pytest.mark.parametrize("kind", [keras.optimizers.SGD, zoo.optimizers.SGD])
+@pytest.mark.parametrize("swap", [None, False, True])
+def test_with_moving_averages_of_the_weights(kind, swap):
+    """Keras averages no variable like the moments, and cannot put averages into the model then."""
+
+    def trained(model, callbacks):
+        optimizer = kind(0.1, 0.9, use_ema=True, ema_momentum=0.5)
+        swaps = [] if swap is None else [keras.callbacks.SwapEMAWeights(swap_on_epoch=swap)]
+        fit(model, [*callbacks, *swaps], optimizer=optimizer)
+        model.evaluate(*data(), verbose=0, callbacks=swaps)
+        return array(model.get_layer("head").kernel)
+
+    plain = net()
+    without = keras.Sequential(
+        [keras.Input((4,)), *(plain.get_layer(n) for n in ("low", "middle", "high", "head"))]
+    )
+    expected = trained(without, [])
+    callback = ModulationCallback(first_steps=0)
+    np.testing.assert_allclose(trained(net(), [callback]), expected, rtol=1e-5, atol=1e-6)
+    assert all(np.isfinite(list(ratios.values())).all() for ratios in callback.history)

@@ -358,8 +358,8 @@ def test_without_tensorboard(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"every": 0}, ZooError, "every must be an integer >= 1"),
-        ({"every": True}, ZooError, "every must be an integer >= 1"),
+        ({"every": 0}, ZooError, "every must be an integer of at least 1"),
+        ({"every": True}, ZooError, "every must be an integer of at least 1"),
         ({"budget": 0}, ZooError, r"within \(0, 1\]"),
         ({"budget": 5}, ZooError, r"within \(0, 1\]"),
         ({"tensorboard": True}, ZooError, "needs a folder"),

@@ -203,7 +203,7 @@ def test_kept_in_float32_and_without_integers():
     [
         ({"decay": 1.0}, r"decay must be a number in \(0, 1\). Received: decay=1.0"),
         ({"decay": float("nan")}, "decay must be"),
-        ({"every": 0}, "every must be an integer >= 1. Received: every=0"),
+        ({"every": 0}, "every must be an integer of at least 1. Received: every=0"),
         ({"every": 1.5}, "every must be"),
         ({"every": True}, "every must be"),
     ],

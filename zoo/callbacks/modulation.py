@@ -1,59 +1,70 @@
 """Switching modulation on for the first steps of training, and watching it."""
 
-import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras.ops import convert_to_numpy
 
+from zoo import checks
 from zoo.errors import ZooError
 from zoo.layers import ModulationSource
+from zoo.optimizers.averages import complete_averages
 
 
 class ModulationCallback(keras.callbacks.Callback):
-    """Modulates the errors in the first steps of training, and tells rho of every point.
+    """Modulates the errors in the first steps of training, and logs rho of every point.
 
     The model needs modulation layers: `zoo.create("plainnet110", modulation=True)`, or your own
     `zoo.layers.ModulationSource` and `zoo.layers.Modulation`, also inside submodels. Steps are
     counted by the optimizer's iterations, so a resumed training goes on where it was.
 
-    At the end of an epoch, `logs` tells of its last step `modulation_rho_min`,
-    `modulation_rho_max` and `modulation_rho_mean`, and `modulation_outside`, the number of points
+    At the end of an epoch, `logs` has the values of its last step: `modulation_rho_min`,
+    `modulation_rho_max`, `modulation_rho_mean`, and `modulation_outside`, the number of points
     whose rho is outside the band: whose errors were rescaled, or would have been.
 
-    Source: Xie et al., "All You Need is Beyond a Good Init", section 5.3: modulation for the first
-    n iterations, then regularization alone; for the whole training it does harm (73.5 % against
-    81.6 %). n is "heuristic" there, and its figure 4 settles after 2000 to 3000 iterations. The
-    band is not given. Plain BN-ReLU nets start with rho = sqrt((pi - 1) / pi) = 1/1.21 at every
-    layer (Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", appendix A.1): the
-    default 1.1 sees that, a band above 1.21 never would.
+    The paper modulates for the first n iterations and then regularizes alone; for the whole
+    training modulation does harm (73.5 % against 81.6 %). n is "heuristic" there, and its figure 4
+    settles after 2000 to 3000 iterations. The paper gives no band. Plain BN-ReLU nets start with
+    rho = sqrt((pi - 1) / pi) = 1/1.21 at every layer: the default 1.1 sees that, a band above 1.21
+    never would.
 
     Args:
-        first_steps: training steps with modulation, n.
-        band: t >= 1; errors are rescaled where rho is outside [1/t, t].
+        first_steps: int, at least 0. Training steps with modulation, n.
+        band: float t, at least 1. Errors are rescaled where rho is outside [1/t, t].
 
     Attributes:
-        history: one dict per epoch, point -> rho = sqrt(q_{l+1} / q_l) in its last step, for all
-            points but the highest. With several sources, keys are "source number/point".
+        history: list of one dict per epoch, point -> rho = sqrt(q_{l+1} / q_l) in its last step,
+            for all points but the highest. With several sources, keys are "source number/point".
 
     Raises:
-        ValueError: for a value out of range; in `fit`, for a model without modulation layers.
+        ZooError: for a value out of range; in `fit`, for a model without modulation layers.
+
+    References:
+        - Xie et al., "All You Need is Beyond a Good Init", section 5.3 and figure 4.
+        - Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", appendix A.1.
 
     Example:
 
-    >>> model.fit(x, y, callbacks=[zoo.callbacks.ModulationCallback(first_steps=2000)])
+    >>> inputs = keras.Input((4,))
+    >>> x, token = inputs, zoo.layers.ModulationSource(["first", "second"])(inputs)
+    >>> x, token = zoo.layers.Modulation(0)([keras.layers.Dense(4)(x), token])
+    >>> x, token = zoo.layers.Modulation(1)([keras.layers.Dense(4)(x), token])
+    >>> model = keras.Model(inputs, x)
+    >>> model.compile("sgd", "mse")
+    >>> modulation = zoo.callbacks.ModulationCallback(first_steps=2)
+    >>> _ = model.fit(np.ones((8, 4)), np.ones((8, 4)), verbose=0, callbacks=[modulation])
+    >>> list(modulation.history[0])
+    ['first']
     """
 
-    def __init__(self, first_steps: int = 2000, band: float = 1.1):
+    def __init__(self, first_steps: int = 2000, band: float = 1.1) -> None:
         super().__init__()
-        if isinstance(first_steps, bool) or int(first_steps) != first_steps or first_steps < 0:
-            raise ZooError(f"first_steps must be an integer >= 0. Received: {first_steps!r}")
-        if not 1 <= band < math.inf:
-            raise ZooError(f"band must be a finite number >= 1. Received: band={band!r}")
-        self.first_steps, self.band = int(first_steps), float(band)
+        self.first_steps = checks.integer("first_steps", first_steps, least=0)
+        self.band = checks.number("band", band, "a finite number of at least 1", lambda x: x >= 1)
         self.history: list[dict[str, float]] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         sources = self._sources()
         if not sources:
             raise ZooError(
@@ -62,23 +73,24 @@ class ModulationCallback(keras.callbacks.Callback):
             )
         # Accumulated gradients: one iteration is several training steps.
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        complete_averages(optimizer, self.model.trainable_variables)
         steps = optimizer.gradient_accumulation_steps or 1
         left = (self.first_steps - int(convert_to_numpy(optimizer.iterations))) * steps
         for source in sources:
             source.steps_left.assign(max(left, 0))
             source.band.assign(self.band)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
         sources = self._sources()
-        found = {}
+        ratios: dict[str, float] = {}
         for i, source in enumerate(sources):
             prefix = f"{i}/" if len(sources) > 1 else ""
-            found |= {prefix + point: rho for point, rho in _rho(source).items()}
-        self.history.append(found)
-        if logs is not None and found:
-            rho = np.array(list(found.values()))
+            ratios |= {prefix + point: rho for point, rho in _rho(source).items()}
+        self.history.append(ratios)
+        if logs is not None and ratios:
+            rho = np.array(list(ratios.values()))
             logs["modulation_rho_min"] = float(rho.min())
             logs["modulation_rho_max"] = float(rho.max())
             logs["modulation_rho_mean"] = float(rho.mean())

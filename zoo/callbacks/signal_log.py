@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import ZooError
 from zoo.files import write_atomically
@@ -20,7 +21,7 @@ class SignalFile:
         folder: made where it is missing.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.path = folder / "signals.csv"
 
     def begin(self, step: int) -> dict[int, dict[str, float]]:
@@ -64,7 +65,7 @@ class EventFile:
         ZooError: the package tensorboard is not installed.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         try:
             from tensorboard.compat.proto.event_pb2 import Event
             from tensorboard.compat.proto.summary_pb2 import Summary
@@ -90,7 +91,7 @@ class EventFile:
         """Closes the file."""
         self._writer.close()
 
-    def _write(self, **fields) -> None:
+    def _write(self, **fields: Any) -> None:
         event = self._event(wall_time=time.time(), **fields)
         self._writer.write(event.SerializeToString())
         self._writer.flush()

@@ -1,24 +1,27 @@
 """Signals of the layers during training."""
 
-import math
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from zoo import checks
+from zoo.callbacks.probe_costs import ProbeCosts
 from zoo.callbacks.processes import is_first
 from zoo.callbacks.signal_log import EventFile, SignalFile
 from zoo.errors import UnknownNameError, ZooError
 from zoo.signals.probe import Probe
 from zoo.signals.taps import Tap, gradient_norm, mean_square
+from zoo.types import Tensor
 
 
-def _norm(x):
+def _norm(x: Tensor) -> Tensor:
     return ops.sqrt(ops.sum(ops.square(ops.cast(x, "float32"))))
 
 
@@ -62,42 +65,51 @@ class SignalMonitor(keras.callbacks.Callback):
     all, and so are the values. Process 0 writes them. Files that cannot be written stop no
     training.
 
-    Source: the papers' curves over training steps: Xie et al., "All You Need is Beyond a Good
-        Init", figure 4; Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning
-        Dynamics of DNNs", figures 6, 7 and A10.
-
     Args:
-        inputs: as the model of `fit` takes them, arrays (N, …); N = 32 is plenty.
-        targets: of the inputs.
-        signals: keys of the table above, or a mapping of keys "signal/statistic" to
+        inputs: arrays (N, …), as the model of `fit` takes them; N = 32 is plenty.
+        targets: arrays of the inputs' targets.
+        signals: list of str, keys of the table above, or dict of keys "signal/statistic" and
             `zoo.signals.Tap`s that give scalars.
-        every: training steps between two probes.
-        layers: names, paths or layers; None for all that own a kernel.
-        folder: for `signals.csv`; None to keep the values in `history` alone.
-        tensorboard: whether to write event files to `folder`, too.
-        budget: the greatest share of the training steps' time, within (0, 1]; None for any, so
-            that a resumed training probes at the same steps, whatever the machine.
+        every: int, at least 1. Training steps between two probes.
+        layers: list of names, paths or layers; None for all that own a kernel.
+        folder: str, path or None. Where `signals.csv` goes; None to keep the values in `history`
+            alone.
+        tensorboard: bool. Whether to write event files to `folder`, too.
+        budget: float or None. The greatest share of the training steps' time, within (0, 1]; None
+            for any, so that a resumed training probes at the same steps, whatever the machine.
 
     Attributes:
-        history: step -> {key: value}; of a resumed training, with what the file holds.
-        period: steps between two probes now, `every` or a multiple of it.
+        history: dict, step -> {key: value}; of a resumed training, with what the file holds.
+        period: int. Steps between two probes now, `every` or a multiple of it.
 
     Raises:
         UnknownNameError: no such signal; in `fit`, no such layer.
         ZooError: a value out of range; in `fit`, what `zoo.signals.Probe` raises.
 
+    References: the papers' curves over training steps.
+        - Xie et al., "All You Need is Beyond a Good Init", figure 4.
+        - Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
+          DNNs", figures 6, 7 and A10.
+
     Example:
 
-    >>> monitor = zoo.callbacks.SignalMonitor(x[:32], y[:32], every=100, folder="runs/mine")
-    >>> model.fit(x, y, callbacks=[monitor])
-    >>> monitor.history[0]["gradient/norm/stage1_1_conv"]
-    0.83
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="dense")])
+    >>> model.set_weights([np.array([[3.0], [4.0]]), np.zeros(1)])
+    >>> model.compile("sgd", "mse")
+    >>> x, y = np.ones((8, 2)), np.ones((8, 1))
+    >>> monitor = zoo.callbacks.SignalMonitor(x, y, ["weight/norm"], every=100)
+    >>> _ = model.fit(x, y, verbose=0, callbacks=[monitor])
+    >>> monitor.history[0]  # before the first step
+    {'weight/norm/dense': 5.0}
     """
+
+    _begun: bool
+    _timed: bool
 
     def __init__(
         self,
-        inputs,
-        targets,
+        inputs: Tensor,
+        targets: Tensor,
         signals: Sequence[str] | Mapping[str, Tap] = ("gradient/norm", "error/moment"),
         *,
         every: int = 100,
@@ -105,39 +117,37 @@ class SignalMonitor(keras.callbacks.Callback):
         folder: str | os.PathLike | None = None,
         tensorboard: bool = False,
         budget: float | None = 0.05,
-    ):
+    ) -> None:
         super().__init__()
-        if isinstance(every, bool) or int(every) != every or every < 1:
-            raise ZooError(f"every must be an integer >= 1. Received: every={every!r}")
-        if budget is not None and not 0 < budget <= 1:
-            raise ZooError(
-                f"budget must be a share within (0, 1], or None. Received: budget={budget!r}"
-            )
+        every = checks.integer("every", every, least=1)
+        if budget is not None:
+            allowed = "a share within (0, 1], or None"
+            budget = checks.number("budget", budget, allowed, lambda x: 0 < x <= 1)
         if tensorboard and folder is None:
             raise ZooError("tensorboard=True needs a folder. Received: folder=None")
         self.inputs, self.targets, self.layers = inputs, targets, layers
         self.taps = _taps(signals)
-        self.every = self.period = int(every)
+        self.every = self.period = every
         self.folder = None if folder is None else Path(folder)
         self.tensorboard, self.budget = tensorboard, budget
         self.history: dict[int, dict[str, float]] = {}
         self._clock = time.perf_counter
         self._probe: Probe | None = None
-        self._costs = _Costs()
+        self._costs = ProbeCosts()
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._begun = False
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._since = self._clock()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._first = batch
         if not self._begun:
             # Not in `on_train_begin`, where other callbacks restore weights and optimizer.
             self._begin()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # With `steps_per_execution`, one call is for several batches.
         steps = batch - self._first + 1
         self.step += steps
@@ -154,17 +164,17 @@ class SignalMonitor(keras.callbacks.Callback):
         # Evaluations and what else comes between two epochs are not counted.
         self._since = now
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is None or not self.history:
             return
         last = self.history[max(self.history)]
         for signal in self.taps:
-            found = [value for key, value in last.items() if key.startswith(f"{signal}/")]
-            if found:  # the file of a resumed training may hold others
-                logs[f"{signal}/min"] = float(np.min(found))
-                logs[f"{signal}/max"] = float(np.max(found))
+            values = [value for key, value in last.items() if key.startswith(f"{signal}/")]
+            if values:  # the file of a resumed training may hold others
+                logs[f"{signal}/min"] = float(np.min(values))
+                logs[f"{signal}/max"] = float(np.max(values))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self._begun and self._events:
             self._events.close()
 
@@ -174,12 +184,12 @@ class SignalMonitor(keras.callbacks.Callback):
         first = self._probe is None or self._probe.model is not self.model
         if first:
             self._probe = Probe(self.model, self.taps, layers=self.layers)
-            self._costs = _Costs()
+            self._costs = ProbeCosts()
         again = first or self.step < max(self.history, default=0)
         self.history = {step: v for step, v in self.history.items() if 0 < step <= self.step}
-        writes = self.folder and is_first(self.model)
-        self._file = SignalFile(self.folder) if writes else None
-        self._events = EventFile(self.folder) if writes and self.tensorboard else None
+        folder = self.folder if is_first(self.model) else None
+        self._file = SignalFile(folder) if folder else None
+        self._events = EventFile(folder) if folder and self.tensorboard else None
         if again and self._file:
             self.history = self._file.begin(self.step)
         if self.step == 0:
@@ -189,6 +199,7 @@ class SignalMonitor(keras.callbacks.Callback):
         self._since = self._clock()
 
     def _measure(self) -> None:
+        assert self._probe
         began = self._clock()
         values = {
             f"{signal}/{layer}": _scalar(signal, layer, value)
@@ -196,9 +207,10 @@ class SignalMonitor(keras.callbacks.Callback):
             for layer, value in layers.items()
         }
         self.history[self.step] = values
-        for file in filter(None, (self._file, self._events)):
+        for file in (self._file, self._events):
             try:
-                file.add(self.step, values)
+                if file:
+                    file.add(self.step, values)
             except OSError as error:
                 _tell(f"step {self.step} could not be written: {error}. Going on")
         self._costs.probed(self._clock() - began)
@@ -207,51 +219,7 @@ class SignalMonitor(keras.callbacks.Callback):
             _tell(text)
 
 
-class _Costs:
-    """Seconds of probes and of training steps.
-
-    The first probe of a process, which compiles, does not count.
-    """
-
-    def __init__(self):
-        self.compiled = False
-        self.probes = self.steps = 0
-        self.of_probes = self.of_steps = 0.0
-        self.told = 0
-
-    def probed(self, seconds: float) -> None:
-        if self.compiled:
-            self.of_probes, self.probes = self.of_probes + seconds, self.probes + 1
-        self.compiled = True
-
-    def trained(self, seconds: float, steps: int) -> None:
-        self.of_steps, self.steps = self.of_steps + seconds, self.steps + steps
-
-    def share(self, every: int) -> float:
-        """Of the time of `every` steps that one probe takes; 0 while it is not known."""
-        if not self.probes or not self.of_steps:
-            return 0.0
-        return self.of_probes / self.probes / (self.of_steps / self.steps * every)
-
-    def stretch(self, every: int, budget: float | None) -> int:
-        """By which integer `every` is to be multiplied."""
-        return max(1, math.ceil(round(self.share(every) / budget, 6))) if budget else 1
-
-    def news(self, every: int, period: int, budget: float | None) -> str:
-        """The cost once it is known, and once that the period is stretched; else nothing."""
-        share = self.share(every)
-        stage = (share > 0) + (period > every)
-        if stage <= self.told:
-            return ""
-        self.told = stage
-        seconds = self.of_probes / self.probes
-        text = f"a probe takes {seconds:.3g} s, {share:.2%} of the time of {every} training steps"
-        if period > every:
-            text += f"; to stay below {budget:.2%}, probes come every {period} steps from now on"
-        return text
-
-
-def _taps(signals) -> dict[str, Tap]:
+def _taps(signals: Any) -> dict[str, Tap]:
     if isinstance(signals, str) or not signals:
         raise ZooError(f"signals must be a list of names, at least one. Received: {signals!r}")
     if not isinstance(signals, Mapping):

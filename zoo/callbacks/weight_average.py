@@ -1,13 +1,17 @@
 """The moving average of all weights, BatchNorm statistics among them."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from zoo import checks
 from zoo.callbacks import blend
 from zoo.errors import ZooError
+from zoo.types import Shape, Tensor
 
 
 class WeightAverage(keras.callbacks.Callback):
@@ -26,39 +30,46 @@ class WeightAverage(keras.callbacks.Callback):
     The same callback with the same `variables` goes on exactly, in another process too.
 
     Args:
-        decay: d per training batch, in (0, 1).
-        every: batches between two updates. On JAX, where reading the weights interrupts
-            the stream of steps, and for small models 16 is cheaper and hardly coarser.
-        apply_at_end: whether the average becomes the model's weights at the end of `fit`.
+        decay: float d per training batch, in (0, 1).
+        every: int, at least 1. Batches between two updates. On JAX, where reading the weights
+            interrupts the stream of steps, and for small models 16 is cheaper and hardly coarser.
+        apply_at_end: bool. Whether the average becomes the model's weights at the end of `fit`;
+            otherwise `swap` lends them.
 
     Attributes:
-        variables: the state of the average, to be saved and restored between two calls of `fit`.
+        variables: list of `keras.Variable`. The state of the average, to be saved and restored
+            between two calls of `fit`.
 
     Raises:
-        ValueError: for a value out of range; for `variables`, `swap` and `apply` without a built
+        ZooError: for a value out of range; for `variables`, `swap` and `apply` without a built
             model.
+
+    References:
+        - Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", section 8,
+          which evaluates a running average of the weights.
 
     Example:
 
-    >>> average = zoo.callbacks.WeightAverage(0.999, every=16)
-    >>> model.fit(x, y, callbacks=[average])  # the model has the averaged weights now
-
-    >>> average = zoo.callbacks.WeightAverage(0.999, apply_at_end=False)
-    >>> model.fit(x, y, callbacks=[average])
-    >>> with average.swap():
-    ...     model.evaluate(x_test, y_test)
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    >>> model.set_weights([np.array([[0.0]])])
+    >>> model.compile(keras.optimizers.SGD(0.5), "mse")
+    >>> average = zoo.callbacks.WeightAverage(0.5, apply_at_end=False)
+    >>> _ = model.fit(np.ones((1, 1)), np.ones((1, 1)), verbose=0, callbacks=[average])
+    >>> with average.swap():  # 0.1 of the weight before the step, 0.9 of the one after it
+    ...     print(f"{float(model.layers[0].kernel[0, 0]):.2f}")
+    0.90
+    >>> float(model.layers[0].kernel[0, 0])
+    1.0
     """
 
-    def __init__(self, decay: float = 0.999, every: int = 1, apply_at_end: bool = True):
+    def __init__(self, decay: float = 0.999, every: int = 1, apply_at_end: bool = True) -> None:
         super().__init__()
-        if not 0 < decay < 1:
-            raise ZooError(f"decay must be a number in (0, 1). Received: decay={decay!r}")
-        if isinstance(every, bool) or int(every) != every or every < 1:
-            raise ZooError(f"every must be an integer >= 1. Received: every={every!r}")
-        self.decay, self.every, self.apply_at_end = float(decay), int(every), bool(apply_at_end)
+        self.decay = checks.number("decay", decay, "a number in (0, 1)", lambda x: 0 < x < 1)
+        self.every = checks.integer("every", every, least=1)
+        self.apply_at_end = bool(apply_at_end)
         self._averages: list[keras.Variable] = []
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         if model is not self.model:
             self._averages = []
         super().set_model(model)
@@ -71,7 +82,7 @@ class WeightAverage(keras.callbacks.Callback):
             self._build()
         return [*self._averages, self._counts]
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         counts = self.variables[-1]
         self._updates, self._since = (int(n) for n in ops.convert_to_numpy(counts.value))
         if not self._updates and not self._since:
@@ -79,10 +90,10 @@ class WeightAverage(keras.callbacks.Callback):
             for average, weight in zip(self._averages, self._weights, strict=True):
                 average.assign(_copy(weight))
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._first = batch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # With `steps_per_execution`, one call is for several batches.
         self._since += batch - self._first + 1
         if self._since >= self.every:
@@ -92,7 +103,7 @@ class WeightAverage(keras.callbacks.Callback):
             self._updates, self._since = n + 1, 0
         self._counts.assign(np.array([self._updates, self._since], "int32"))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.apply_at_end:
             self.apply()
 
@@ -104,7 +115,7 @@ class WeightAverage(keras.callbacks.Callback):
             weight.assign(_copy(average))
 
     @contextlib.contextmanager
-    def swap(self):
+    def swap(self) -> Iterator[None]:
         """Context in which the model has the average; then its own weights, bit for bit."""
         _ = self.variables  # made here at the latest
         self._sync()
@@ -143,10 +154,10 @@ class WeightAverage(keras.callbacks.Callback):
             self.model.jax_state_sync()
 
 
-def _variable(shape, dtype: str, name: str) -> keras.Variable:
+def _variable(shape: Shape, dtype: str, name: str) -> keras.Variable:
     return keras.Variable("zeros", shape=shape, dtype=dtype, trainable=False, name=name)
 
 
-def _copy(variable: keras.Variable):
+def _copy(variable: keras.Variable) -> Tensor:
     """A copy: JAX gives the memory of a model's own arrays away in the next step."""
     return ops.copy(ops.stop_gradient(variable.value))
