@@ -1,7 +1,8 @@
 """What backends write to file descriptor 2 is kept from the console, unless something fails."""
 
 import pytest
-from helpers import run_python
+
+from tests.support.helpers import run_python
 
 pytestmark = pytest.mark.once
 

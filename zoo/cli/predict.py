@@ -12,7 +12,10 @@ from zoo.errors import ImageError, ZooError
 HELP = "What is in photos; a detector writes PHOTO.objects.png beside each."
 
 # The options that only a task's own models take.
-OPTIONS = {"classification": {"top": 5}, "detection": {"threshold": 0.5, "to": None}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "classification": {"top": 5},
+    "detection": {"threshold": 0.5, "to": None},
+}
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,13 @@ from zoo.preprocessing import Preprocess, how_of, preprocess
 _PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
-def batch(model: keras.Model, data: str | None, size: int, seed: int):
+# Inputs, targets if there are any, a note.
+Data = tuple[np.ndarray, np.ndarray | None, str]
+
+
+def batch(
+    model: keras.Model, data: str | None, size: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, str | None, list[str]]:
     """The batch to probe with.
 
     Args:
@@ -31,9 +37,10 @@ def batch(model: keras.Model, data: str | None, size: int, seed: int):
         ZooError: the data does not fit the model.
     """
     random = np.random.default_rng(seed)
+    targets: np.ndarray | None = None
     if data is None:
-        inputs, targets = random.standard_normal((size, *_input_shape(model))), None
-        inputs, note = inputs.astype("float32"), f"Data: {size} random normal inputs"
+        inputs = random.standard_normal((size, *_input_shape(model))).astype("float32")
+        note = f"Data: {size} random normal inputs"
     elif Path(data).is_dir():
         inputs, targets, note = _folder(model, Path(data), size)
     else:
@@ -73,7 +80,7 @@ def _output_shape(model: keras.Model, inputs) -> tuple[int, ...]:
     return tuple(spec.shape)
 
 
-def _arrays(model: keras.Model, path: str, size: int):
+def _arrays(model: keras.Model, path: str, size: int) -> Data:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("x", "y") if name in file}
@@ -83,7 +90,7 @@ def _arrays(model: keras.Model, path: str, size: int):
         shapes = {name: a.shape for name, a in arrays.items()}
         raise ZooError(f"--data {path} must hold x, and y of the same length. Received: {shapes}")
     chosen = _spread(len(arrays["x"]), size)
-    x, y = (arrays[name][chosen] if name in arrays else None for name in ("x", "y"))
+    x, y = arrays["x"][chosen], arrays["y"][chosen] if "y" in arrays else None
     note = f"Data: {len(x)} examples of {path}"
     if x.dtype == np.uint8 and x.ndim == 4:
         x, how = _prepared(model, x)
@@ -93,7 +100,7 @@ def _arrays(model: keras.Model, path: str, size: int):
     return x, y, note
 
 
-def _folder(model: keras.Model, folder: Path, size: int):
+def _folder(model: keras.Model, folder: Path, size: int) -> Data:
     classes = [path for path in _visible(folder) if path.is_dir()]
     files = [
         (path, place)

@@ -19,6 +19,11 @@ INITIALIZERS = {
     "orthogonal": keras.initializers.OrthogonalInitializer,
     "orthonormal": Orthonormal,
 }
+# Packages with classes of `.keras` files.
+REGISTERED = (
+    *("constraints", "detection", "initializers", "layers"),
+    *("models", "optimizers", "regularizers"),
+)
 _APPLICATIONS = "keras.applications."
 
 
@@ -75,7 +80,7 @@ def _check_task(name: str, architecture: str) -> None:
 
 def _saved(path: str) -> keras.Model:
     # Keras finds the zoo's classes only once they are imported.
-    for package in ("constraints", "detection", "initializers", "layers", "models", "regularizers"):
+    for package in REGISTERED:
         importlib.import_module(f"zoo.{package}")
     try:
         # Safe mode refuses the code that a Lambda layer brings along.
