@@ -25,7 +25,7 @@ class Prepare(keras.layers.Layer):
     on any number of devices and after a resume.
 
     Args:
-        how: the normalization of the checkpoint to be.
+        preprocess: the normalization of the checkpoint to be.
         flip: whether to mirror each image with probability 1/2.
         crop: pixels of reflection padding on each side, from which a window of the image's own
             size is cut at a random offset; 0 for none.
@@ -43,15 +43,17 @@ class Prepare(keras.layers.Layer):
         (N, H, W, C) of the compute dtype.
     """
 
-    def __init__(self, how: Preprocess, flip=False, crop=0, jitter=0.0, lighting=0.0, **kwargs):
+    def __init__(
+        self, preprocess: Preprocess, flip=False, crop=0, jitter=0.0, lighting=0.0, **kwargs
+    ):
         # Of draws rounded to bfloat16 some are 1, and most offsets are other ones.
         super().__init__(autocast=False, **kwargs)
-        self.how, self.flip, self.crop = how, flip, crop
+        self.preprocess, self.flip, self.crop = preprocess, flip, crop
         self.jitter, self.lighting = jitter, lighting
 
     @property
     def draws(self) -> int:
-        """How many random numbers an image takes."""
+        """The number of random numbers that an image takes."""
         return (
             int(self.flip) + 2 * bool(self.crop) + 3 * bool(self.jitter) + 3 * bool(self.lighting)
         )
@@ -69,7 +71,7 @@ class Prepare(keras.layers.Layer):
                 images = self._jitter(images, columns)
             if self.lighting:
                 images = self._lighting(images, ops.concatenate(list(columns), axis=1))
-        return ops.cast(normalize(images, self.how), self.compute_dtype)
+        return ops.cast(normalize(images, self.preprocess), self.compute_dtype)
 
     def _crop(self, images, *draws):
         height, width = images.shape[1], images.shape[2]

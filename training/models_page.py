@@ -52,11 +52,11 @@ def _short(number: int) -> str:
 def _measured(name: str) -> str:
     import zoo
 
-    found = []
+    figures = []
     for checkpoint in zoo.list_weights(f"{name}.*"):
         top1 = next(m for m in zoo.card(checkpoint).metrics if m.name == "top1")
-        found.append(f"`.{checkpoint.partition('.')[2]}` {top1.value:.2%} top-1")
-    return ", ".join(found)
+        figures.append(f"`.{checkpoint.partition('.')[2]}` {top1.value:.2%} top-1")
+    return ", ".join(figures)
 
 
 def main() -> None:

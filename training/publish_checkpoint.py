@@ -75,10 +75,15 @@ def publish(
     if not (run / "metrics.json").is_file():
         raise ZooError(f"{run} is not a finished run: it has no metrics.json. Train it to the end.")
     measured = json.loads((run / "metrics.json").read_text())
-    if "test" not in measured:
+    if "held_out" in measured:
         raise ZooError(
             f"{run} held out a part of the training set to choose settings by. Train with the "
             "settings that it speaks for, on all images, and publish that."
+        )
+    if "test" not in measured:
+        raise ZooError(
+            f"{run} trained no classifier, and this program measures classifiers. `zoo publish "
+            f"{run / 'checkpoint'} …` publishes the checkpoint as it is."
         )
     model = load_checkpoint(run / "checkpoint")
     card = model.zoo_card

@@ -10,8 +10,8 @@ from training.tasks.recipe import Recipe
 PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
 HEAD = """# Recipes
 
-Every training that `python -m training.train NAME` knows, by file of `training/recipes/`. The
-head of a file tells the protocol and what differs from the paper's. This page is written by
+Every training that `python -m training.train NAME` knows, by file of `training/recipes/`. `ABOUT`
+in a file tells the protocol and what differs from the paper's. This page is written by
 `python -m training.recipes_page`; the tests compare it with the recipes.
 
 Training operations count two per multiply-add of convolutions and dense layers, three passes and

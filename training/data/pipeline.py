@@ -49,10 +49,10 @@ class Batches:
         size: images in a batch, over all processes.
         seed: of order and augmentation.
         draws: random numbers that `Prepare` takes for an image.
-        how: for images that are cut at random from larger pictures, else None.
+        crops: for images that are cut at random from larger pictures, else None.
         share: the parts of this process.
         sides: sides of square crops by epoch, the last one for all that follow; () for the size
-            of `how`.
+            of `crops`.
         mixup, cutmix: parameters of the Beta distributions of `training.data.mixing`; 0 for none.
         soft: whether labels are rows of probabilities, (N, classes) float32; with mixup or CutMix
             they are in any case.
@@ -62,7 +62,7 @@ class Batches:
     size: int
     seed: int
     draws: int = 0
-    how: Preprocess | None = None
+    crops: Preprocess | None = None
     share: Share = Share()
     sides: tuple[int, ...] = ()
     mixup: float = 0.0
@@ -96,10 +96,10 @@ class Batches:
         if mixing:  # the partner of a picture is the next one of the whole batch
             rows = np.append(rows, (rows[-1] + 1) % self.size)
         index = order[step * self.size : (step + 1) * self.size][rows]
-        cut = DRAWS if self.how else 0
+        cut = DRAWS if self.crops else 0
         rng = np.random.default_rng([self.seed, epoch, step])
         draws = rng.random((self.size, cut + self.draws), "float32")[rows]
-        if self.how:
+        if self.crops:
             pixels = resized_crops(self.images.x, index, draws[:, :cut], self._crop(epoch))
         else:
             pixels = self.images.x[index]
@@ -118,7 +118,7 @@ class Batches:
 
     def _crop(self, epoch: int) -> tuple[int, int]:
         if not self.sides:
-            return self.how.size
+            return self.crops.size
         side = self.sides[min(epoch, len(self.sides) - 1)]
         return side, side
 
@@ -168,7 +168,7 @@ def one_hot(y: np.ndarray, classes: int) -> np.ndarray:
 
 def evaluation(
     images: Images,
-    how: Preprocess,
+    preprocess: Preprocess,
     draws: int,
     share: Share,
     size: int,
@@ -192,7 +192,7 @@ def evaluation(
         index = np.arange(first, first + length)
         known = index < len(images.y)
         index = np.where(known, index, 0)
-        inputs = {"image": centred(images.x, index, how)}
+        inputs = {"image": centred(images.x, index, preprocess)}
         if draws:
             inputs["draws"] = np.zeros((length, draws), "float32")
         y = images.y[index]
@@ -203,14 +203,15 @@ def evaluation(
     return feed(item, steps * len(share.mine), kind), steps
 
 
-def centred(x, index: np.ndarray, how: Preprocess) -> np.ndarray:
+def centred(x, index: np.ndarray, preprocess: Preprocess) -> np.ndarray:
     """Pixels of the model's size on the scale 0..255, resized and cut from larger pictures."""
-    if isinstance(x, np.ndarray) and x.shape[1:3] == tuple(how.size):
+    if isinstance(x, np.ndarray) and x.shape[1:3] == tuple(preprocess.size):
         return x[index]
-    plain = dataclasses.replace(
-        how, scale=1.0, mean=(0.0,) * how.channels, std=(1.0,) * how.channels
+    channels = preprocess.channels
+    unchanged = dataclasses.replace(
+        preprocess, scale=1.0, mean=(0.0,) * channels, std=(1.0,) * channels
     )
-    return np.rint(zoo.preprocess(plain, pictures(x, index))).astype("uint8")
+    return np.rint(zoo.preprocess(unchanged, pictures(x, index))).astype("uint8")
 
 
 def pictures(x, index: np.ndarray):

@@ -101,10 +101,10 @@ def checked(arrays: Arrays, content: Content, origin: Path | str, ordered: bool 
     x, y = arrays
     _check_size(len(x), len(y), content, origin)
     if ordered:
-        found, known = (sha256(x), sha256(y)), (content.x_sha256, content.y_sha256)
+        received, known = (sha256(x), sha256(y)), (content.x_sha256, content.y_sha256)
     else:
-        found, known = (unordered_sha256(x, y),), (content.unordered_sha256,)
-    if content.x_sha256 is not None and found != known:
+        received, known = (unordered_sha256(x, y),), (content.unordered_sha256,)
+    if content.x_sha256 is not None and received != known:
         raise ZooError(
             f"{origin}: the content is not that of the known data set (its SHA-256 differs); "
             "replace the files by fresh copies"

@@ -1,5 +1,5 @@
-"""Recipes: one file per training or published table, told in its head. Its `RECIPE`, or the rows of
-its `RECIPES`, are what runs."""
+"""Recipes: one file per training or published table. `ABOUT` tells what it is, its head what to
+expect; its `RECIPE`, or the rows of its `RECIPES`, are what runs."""
 
 import dataclasses
 from collections.abc import Mapping

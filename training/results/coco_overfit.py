@@ -51,14 +51,14 @@ def _page(run: Run) -> str:
         for kind in run.metrics
     ]
     args = ", ".join(f"{key}={value}" for key, value in recipe["model_args"].items())
-    told = (
+    setting = (
         f"`{recipe['model']}` ({args}), {recipe['steps']} updates of "
         f"{recipe['batch_size']} photos on a canvas of {recipe['size'][0]} x {recipe['size'][1]} "
         f"pixels, {run.minutes:.0f} minutes on {run.about['device']}, {run.about['backend']}, "
         f"commit {run.about['commit']}."
     )
     command = "    python -m training.train coco_overfit data=FOLDER"
-    parts = [HEAD.format(name=NAME).strip(), "\n".join([head, *rows]), told, command]
+    parts = [HEAD.format(name=NAME).strip(), "\n".join([head, *rows]), setting, command]
     return "\n\n".join([*parts, f"![Losses and average precision by update]({NAME}.png)"]) + "\n"
 
 

@@ -44,16 +44,16 @@ def write(runs: Path, to: Path) -> None:
     Raises:
         ValueError: a run is missing, unfinished or unreadable, or the two had different budgets.
     """
-    found = {name: read_run(runs / name) for name in METHODS}
-    missing = [str(runs / name) for name, run in found.items() if run is None]
+    by_name = {name: read_run(runs / name) for name in METHODS}
+    missing = [str(runs / name) for name, run in by_name.items() if run is None]
     if missing:
         raise ZooError(f"The comparison needs both finished runs. Missing: {', '.join(missing)}")
     budgets = {
-        tuple(run.about["recipe"][k] for k in ("epochs", "batch_size")) for run in found.values()
+        tuple(run.about["recipe"][k] for k in ("epochs", "batch_size")) for run in by_name.values()
     }
     if len(budgets) > 1:
         raise ZooError(f"The runs differ in (epochs, batch_size): {sorted(budgets)}")
-    layers = {name: correlations(run.folder / "checkpoint") for name, run in found.items()}
+    layers = {name: correlations(run.folder / "checkpoint") for name, run in by_name.items()}
     to.mkdir(parents=True, exist_ok=True)
     with open(to / f"{NAME}.csv", "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -65,7 +65,7 @@ def write(runs: Path, to: Path) -> None:
                 (name, "all", "", len(_pooled(of_run)), *map(_round, _means(_pooled(of_run))))
             )
     _draw(layers, to / f"{NAME}.png")
-    (to / f"{NAME}.md").write_text(_page(found, layers))
+    (to / f"{NAME}.md").write_text(_page(by_name, layers))
 
 
 def correlations(checkpoint: Path) -> dict[str, tuple[int, np.ndarray]]:

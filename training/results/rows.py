@@ -74,11 +74,11 @@ def write(file: str | Path, runs: Path, to: Path = RESULTS) -> list[str]:
         raise ZooError(f"{name} holds no rows of recipes. Those that do: {', '.join(files)}.")
     order = [_short(row) for row in rows]
     table, curves = to / f"{name}.csv", to / f"{name}_curves.csv"
-    done, points = _found(rows, runs / name)
-    given = {row["command"] for row in done}
+    done, points = _rows_of_runs(rows, runs / name)
+    current = {row["command"] for row in done}
     for lines, path in ((done, table), (points, curves)):
         kept = (line for line in _read(path) if line["row"] in order)
-        lines += [line for line in kept if line["command"] and line["command"] not in given]
+        lines += [line for line in kept if line["command"] and line["command"] not in current]
     if not any(row["state"] == "finished" for row in done):
         raise ZooError(f"{runs / name} holds no finished run.")
     missing = [row for row in order if row not in {row["row"] for row in done}]
@@ -100,7 +100,7 @@ def write(file: str | Path, runs: Path, to: Path = RESULTS) -> list[str]:
     return missing
 
 
-def _found(rows: list[str], folder: Path) -> tuple[list[dict], list[dict]]:
+def _rows_of_runs(rows: list[str], folder: Path) -> tuple[list[dict], list[dict]]:
     """The lines of the table and those of the curves that the runs in a folder give."""
     done, points = [], []
     for path in sorted(folder.glob("*/run.json")):
@@ -187,8 +187,8 @@ def _page(name: str, rows: list[dict]) -> str:
                 *(row[key] for key in ("learning_rate", "seed", "epochs", "minutes")),
             )
         else:
-            given = (row[key] or "–" for key in ("learning_rate", "seed"))
-            cells = row["state"], "–", "–", row["published"], *given, "–", "–"
+            settings = (row[key] or "–" for key in ("learning_rate", "seed"))
+            cells = row["state"], "–", "–", row["published"], *settings, "–", "–"
         lines.append(f"| {' | '.join((row['row'], *cells))} |")
     done = [row for row in rows if row["state"] != "missing"]
     where = dict.fromkeys(f"{r['backend']}, {r['device']}, commit {r['commit']}" for r in done)

@@ -39,8 +39,8 @@ class Run:
 
     def error(self, split: str) -> float | None:
         """Error in percent on "test", "train" or "test, moving averages"; None if not measured."""
-        found = self.metrics.get(split)
-        return None if found is None else 100 * (1 - found["top1"])
+        measured = self.metrics.get(split)
+        return None if measured is None else 100 * (1 - measured["top1"])
 
 
 def read_run(folder: Path) -> Run | None:
@@ -108,9 +108,9 @@ def program(
     for place, what in places.items():
         parser.add_argument(place, type=Path, help=what)
     parser.add_argument("--to", type=Path, default=RESULTS, help="folder of the results")
-    given = vars(parser.parse_args(argv))
+    arguments = vars(parser.parse_args(argv))
     try:
-        missing = write(*(given[place] for place in places), given["to"])
+        missing = write(*(arguments[place] for place in places), arguments["to"])
     except ZooError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
