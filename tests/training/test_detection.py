@@ -157,7 +157,7 @@ def test_signals_averages_and_passes(folder, tmp_path):
         for row in csv.DictReader(file):
             values.setdefault(int(row["step"]), {})[row["key"]] = float(row["value"])
     assert list(values) == [0, 2, 4]
-    for part in ("stem_conv", "rpn", "box_head", "mask_head"):
+    for part in ("stem_conv", "rpn", "box_logits", "mask_logits"):
         norms = [v for key, v in values[4].items() if key.startswith("gradient/") and part in key]
         assert norms, part
         assert np.all(np.isfinite(norms))
@@ -172,7 +172,7 @@ def test_a_diverged_training_tells_its_signals(folder, tmp_path):
     with pytest.raises(Diverged):
         train(recipe, tmp_path, "")
     signals = json.loads((tmp_path / "diverged.json").read_text())["signals"]
-    assert any("mask_head" in layer for layer in signals["gradient"])
+    assert any("mask_logits" in layer for layer in signals["gradient"])
 
 
 def test_fine_tuning_a_detector_for_other_classes(finished, tmp_path):
