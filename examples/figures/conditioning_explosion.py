@@ -8,7 +8,8 @@ appendix C.2 and figure A10: largest eigenvalue of each layer's Fisher matrix.
 (a) 100 dense layers of 256 units on MNIST, batches of 1024 of the first 10,000 images; (b) a plain
 convolutional net of 110 layers on CIFAR-10, batches of 128, of which 32 images are looked at. Rates
 and batches are not told in the paper; here the rate is 0.1 and the start LeCun's (a) or He's (b),
-seed 0. Some ten minutes.
+seed 0. Some ten minutes. Gradients of convolutions are those of each position, as in the authors'
+program: N H W times those of the mean loss (see `zoo.signals.LinearSignals`).
 """
 
 import dataclasses
@@ -29,9 +30,13 @@ ITERATIONS = 7
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = common.parser(__doc__).parse_args(argv)
-    dense(options)
-    convolutional(options)
+    parser = common.parser(__doc__)
+    parser.add_argument("--only", choices=("a", "b"), help="one of the two nets")
+    options = parser.parse_args(argv)
+    if options.only != "b":
+        dense(options)
+    if options.only != "a":
+        convolutional(options)
 
 
 def dense(options) -> None:
@@ -61,20 +66,20 @@ def convolutional(options) -> None:
 def _measure(model, x, y, *, batch: int, look: int) -> list[dict]:
     """One row for each layer and iteration; of each batch, `look` images are looked at."""
     model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
-    signals, rows = LinearSignals(model), []
+    signals, rows = LinearSignals(model, scale="positions"), []
     for iteration in range(ITERATIONS + 1):
         if iteration:
             common.train(model, x, y, steps=1, batch=min(batch, len(x)))
-        found = layer_conditioning(signals, [(x[:look], y[:look])], largest_only=True)
+        conditioning = layer_conditioning(signals, [(x[:look], y[:look])], largest_only=True)
         norms = map_kernels(model, spectral_norm)
         rows += [
             {
                 "iteration": iteration,
                 "layer": i,
-                "lambda_max": found[name].fisher.lambda_max,
+                "lambda_max": conditioning[name].fisher.lambda_max,
                 "weight": norms[name],
             }
-            for i, name in enumerate(found, start=1)
+            for i, name in enumerate(conditioning, start=1)
         ]
     return rows
 

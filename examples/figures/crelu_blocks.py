@@ -38,7 +38,7 @@ PUBLISHED = {
     ("NormProp", "CReLU"): (10.41, 10.28, 0.50),
     ("BN", "CReLU"): (1.94, 1.99, 0.50),
 }
-BATCH = 64
+BATCH, LAST = 64, 20
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     x, y = common.images("cifar10", "train", options, zoo.preprocessing.CIFAR, 10_000)
     test = common.images("cifar10", "test", options, zoo.preprocessing.CIFAR, 1000)[0]
     deep, shallow, steps = (14, 8, 2) if options.quick else (110, 32, 120)
-    changes, lasts = {}, {}
+    changes, lasts, losses = {}, {}, {}
     for norm in NORMS:
         for act in ACTS:
             if norm != "NormProp":
@@ -57,8 +57,10 @@ def main(argv: list[str] | None = None) -> None:
                 keras.optimizers.SGD(NORMS[norm][1], momentum=0.9),
                 keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             )
-            loss = common.train(model, _shrunk(x), y, steps=steps, batch=BATCH)
-            print(f"{norm} {act}: mean loss {loss:.3f} over {steps} steps", flush=True)
+            end = min(LAST, steps - 1)
+            common.train(model, _shrunk(x), y, steps=steps - end, batch=BATCH)
+            losses[norm, act] = common.train(model, _shrunk(x), y, steps=end, batch=BATCH)
+            print(f"{norm} {act}: loss {losses[norm, act]:.3f} at the end", flush=True)
             if norm == "BN":
                 zoo.callbacks.recalibrate_batch_norm(model, _shrunk(x[:1000]))
             if norm != "NormProp":
@@ -71,8 +73,8 @@ def main(argv: list[str] | None = None) -> None:
         "command": "python -m examples.figures.crelu_blocks --data-dir DATA",
         "to": options.to,
     }
-    _save_changes(changes, about)
-    _save_lasts(lasts, about)
+    _save_changes(changes, losses, about)
+    _save_lasts(lasts, losses, about)
 
 
 def _net(depth, norm, act, **more):
@@ -111,7 +113,7 @@ def _lower_share(changes: dict[str, float]) -> float:
     return sum(values[: 2 * len(values) // 3]) / sum(values)
 
 
-def _save_changes(changes, about):
+def _save_changes(changes, losses, about):
     figure, (panels,) = common.axes(2)
     rows = []
     for (when, norm, act), values in changes.items():
@@ -119,7 +121,14 @@ def _save_changes(changes, about):
         panel.plot(range(1, len(values) + 1), list(values.values()), label=f"{norm} {act}")
         panel.set(xlabel="block", ylabel="Δ", yscale="log", title=when)
         rows += [
-            {"when": when, "norm": norm, "activation": act, "block": block, "change": value}
+            {
+                "when": when,
+                "norm": norm,
+                "activation": act,
+                "loss": losses[norm, act] if when == "trained" else float("nan"),
+                "block": block,
+                "change": value,
+            }
             for block, value in values.items()
         ]
     panels[0].legend(fontsize=8)
@@ -135,7 +144,7 @@ def _save_changes(changes, about):
     plain = {k: s for k, s in share.items() if k[1] == "Plain"}
     bn = {k: s for k, s in share.items() if k[1] == "BN"}
 
-    def told(shares):
+    def listed(shares):
         return ", ".join(f"{act} {when} {s:.2g}" for (when, _, act), s in shares.items())
 
     def as_claimed(when):
@@ -144,6 +153,11 @@ def _save_changes(changes, about):
         )
 
     answers = {True: "as the paper says", False: "not as the paper says"}
+    idle = _idle(losses, ("Plain", "BN"))
+    trained = None if idle else as_claimed("trained")
+    after = "not judged after this short training, in which " + ", ".join(idle) + " learned nothing"
+    if trained is not None:
+        after = f"{answers[trained]} after this short training"
     common.save(
         "crelu_blocks",
         figure,
@@ -152,22 +166,31 @@ def _save_changes(changes, about):
         claim="Without normalization the first 36 of 54 blocks hardly change anything and the "
         "rest abruptly much; with BN all blocks change about as much.",
         verdict="Share of all change that the first two thirds of the blocks make: plain "
-        f"{told(plain)}; BN {told(bn)}. Largest over smallest change after training: plain "
+        f"{listed(plain)}; BN {listed(bn)}. Largest over smallest change after training: plain "
         f"{spread['Plain']:.3g}, BN {spread['BN']:.3g}. So it is {answers[as_claimed('init')]} at "
-        f"initialization and {answers[as_claimed('trained')]} after this short training.",
-        seen=as_claimed("init") and as_claimed("trained"),
+        f"initialization and {after}.",
+        seen=None if trained is None else as_claimed("init") and trained,
         **about,
     )
 
 
-def _save_lasts(lasts, about):
+def _idle(losses, norms) -> list[str]:
+    """Nets that have learned nothing."""
+    return [
+        f"{norm} {act} (loss {loss:.2f})"
+        for (norm, act), loss in losses.items()
+        if norm in norms and not common.learned(loss)
+    ]
+
+
+def _save_lasts(lasts, losses, about):
     figure, (panels,) = common.axes(2)
     names = [f"{norm}\n{act}" for norm, act in lasts]
     rows = []
     for (norm, act), s in lasts.items():
         mean, deviation, ratio = PUBLISHED[norm, act]
         rows.append(
-            {"norm": norm, "activation": act}
+            {"norm": norm, "activation": act, "loss": losses[norm, act]}
             | {key: s[key] for key in ("mean", "deviation", "nonzero")}
             | {"published mean": mean, "published deviation": deviation, "published ratio": ratio}
         )
@@ -193,8 +216,12 @@ def _save_lasts(lasts, about):
         + ", ".join(
             f"{norm} {act} {mean[norm, act]:.2f} ({r:.2f})" for (norm, act), r in ratio.items()
         )
-        + ".",
-        seen=all(mean["BN", act] < mean["Plain", act] for act in ACTS)
+        + "."
+        + (f" Learned nothing: {', '.join(_idle(losses, NORMS))}." if _idle(losses, NORMS) else ""),
+        # NormProp's are shown; of them nothing is claimed but what holds for every CReLU.
+        seen=None
+        if _idle(losses, ("Plain", "BN"))
+        else all(mean["BN", act] < mean["Plain", act] for act in ACTS)
         and ratio["BN", "ReLU"] > ratio["Plain", "ReLU"]
         and all(abs(ratio[norm, "CReLU"] - 0.5) < 0.005 for norm in NORMS),
         **about,

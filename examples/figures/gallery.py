@@ -11,22 +11,34 @@ import sys
 from pathlib import Path
 
 from examples.figures.common import FOLDER
+from zoo.errors import ZooError
 
+ANSWERS = {True: "yes", False: "no", None: "not judged"}
 KEYS = ("paper", "claim", "verdict", "seen", "budget", "command")
 HEAD = """# The papers' figures
 
 What the papers show of their networks, measured anew by the instruments of `zoo.signals`. Every
 verdict is computed from the numbers beside its picture, and says whether the paper's claim is seen
-at our budget, which often is smaller than the paper's: "not seen" then speaks of that budget, and
-not of the paper. The scripts are in [`examples/figures`](../examples/figures); this page is
-written by `python -m examples.figures.gallery`.
+at our budget, which often is smaller than the paper's: "no" then speaks of that budget, and not of
+the paper. "Not judged" is a claim about trained nets where ours have learned nothing, or whose
+numbers have not been measured again since its criterion changed. The scripts are in
+[`examples/figures`](../examples/figures); this page is written by
+`python -m examples.figures.gallery`.
 
-What counts as "seen" is this project's choice, and was not fixed beforehand everywhere. After a
-first result, activations_maximum and activations_mean got wider criteria, crelu_coherence one
-relative to random filters, activations_dying logits and a lower rate, conditioning_training another
-initialization, percentage and bound, conditioning_curvature another initialization and estimator
-(the paper's absolute values are not met in either). Other backends than that of a command start
-from other weights.
+What counts as seen is this project's choice, and was not fixed beforehand everywhere. After a
+first result, activations_mean got a wider criterion, crelu_coherence one relative to random
+filters, activations_dying logits and a lower rate, conditioning_training another initialization,
+percentage and bound, conditioning_curvature another initialization and estimator (the paper's
+absolute values are not met in either). Later all criteria were made stricter: a claim of stability
+is tested against the threshold of `zoo probe`, a claim about every layer or start is not pooled,
+infinite values are counted, an order of single runs must be one of a factor of two, and nets must
+have learned. `--judge` applies a criterion to the table of the last run. Other backends than that
+of a command start from other weights.
+
+Not drawn here: Hu, figures 1 (right), 4 (right) and 7 to 9 and proposition C.2; Huang et al.,
+figures 8 and 9, A2 to A4, A7 to A9, A11 and A13, and figures 6 and 7 beyond 110 layers; Oyedotun
+et al., figures 1, 2, 6, 7 and 9, and everything of COIL-20; Xie et al., figure 6, and figures 3 and
+4 over a whole training.
 """
 
 
@@ -34,34 +46,34 @@ def entries(folder: Path = FOLDER) -> dict[str, dict]:
     """Figure -> what its script says about it.
 
     Raises:
-        ValueError: a figure lacks one of its three files, or its JSON is not as `common.save`
+        ZooError: a figure lacks one of its three files, or its JSON is not as `common.save`
             writes it.
     """
     names = sorted({path.stem for path in folder.iterdir() if path.suffix in (".png", ".json")})
-    found = {}
+    figures = {}
     for name in names:
         missing = [e for e in ("png", "csv", "json") if not (folder / f"{name}.{e}").is_file()]
         if missing:
-            raise ValueError(f"{folder / name} lacks: {', '.join(missing)}. Run its script again.")
-        found[name] = json.loads((folder / f"{name}.json").read_text())
-        if set(found[name]) != set(KEYS):
-            raise ValueError(f"{name}.json must have the keys {KEYS}. Received: {[*found[name]]}")
-    return found
+            raise ZooError(f"{folder / name} lacks: {', '.join(missing)}. Run its script again.")
+        figures[name] = json.loads((folder / f"{name}.json").read_text())
+        if set(figures[name]) != set(KEYS):
+            raise ZooError(f"{name}.json must have the keys {KEYS}. Received: {[*figures[name]]}")
+    return figures
 
 
-def page(found: dict[str, dict]) -> str:
+def page(figures: dict[str, dict]) -> str:
     """The gallery in Markdown: a table of all figures, then each with its picture, by paper."""
     papers: dict[str, list[str]] = {}
-    for name, about in found.items():
+    for name, about in figures.items():
         papers.setdefault(_split(about["paper"])[0], []).append(name)
-    seen = sum(about["seen"] for about in found.values())
+    seen = sum(about["seen"] is True for about in figures.values())
     table = ["| figure | of the paper | claim seen |", "|---|---|---|"]
     sections = []
     for paper in sorted(papers):
         sections.append(f"## {paper}")
         for name in papers[paper]:
-            about = found[name]
-            where, answer = _split(about["paper"])[1], "yes" if about["seen"] else "no"
+            about = figures[name]
+            where, answer = _split(about["paper"])[1], ANSWERS[about["seen"]]
             authors = paper.partition(",")[0]
             table.append(f"| [{name}](#{name}) | {authors}, {where} | {answer} |")
             sections.append(
@@ -73,7 +85,7 @@ def page(found: dict[str, dict]) -> str:
                 f"- Again: `{about['command']}`; numbers: [CSV](figures/{name}.csv)\n\n"
                 f"![{name}](figures/{name}.png)"
             )
-    count = f"{len(found)} figures; the claims of {seen} are seen here."
+    count = f"{len(figures)} figures; the claims of {seen} are seen here."
     return "\n\n".join([HEAD.strip(), count, "\n".join(table), *sections]) + "\n"
 
 
