@@ -48,3 +48,10 @@ def test_arguments_that_cannot_be():
     unbuilt = keras.Sequential([layers.Dense(2)], name="unbuilt")
     with pytest.raises(ZooError, match="unbuilt is not built"):
         Probe(unbuilt, ERROR)
+
+
+def test_lists_of_numbers_are_no_arrays():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    probe = Probe(model, {"q": Tap("output", mean_square)})
+    with pytest.raises(ZooError, match=r"inputs must be arrays.*Received: list of numbers"):
+        probe([[1.0, 2.0]])

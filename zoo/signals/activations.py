@@ -1,4 +1,4 @@
-"""What the units of a net answer over a data set: how strongly, how often, and whether at all."""
+"""The responses of units to a data set: their size, their frequency, and whether there are any."""
 
 import dataclasses
 import functools
@@ -37,24 +37,25 @@ class ActivationStatistics:
     A unit is active where its activation is above that of the input 0: above 0 for ReLU, leaky
     ReLU, tanh and SELU, above -1 / sqrt(pi - 1) for NormProp, above 1/2 for a sigmoid.
 
-    Source: mean and maximum absolute activation and shares above thresholds: Oyedotun et al.,
-        "Revisiting the Training of Very Deep Neural Networks without Skip Connections", figures
-        2 to 4 and A1. Its text counts zeros there as half of what ReLUs give, so we take the
-        shares as those of all activations of a layer, not of units by some statistic of theirs.
-        Mean and ratio of non-zero entries: Shang et al., "Exploring Normalization in Deep
-        Residual Networks with Concatenated Rectified Linear Units", table 1. Dying and full
-        neurons: Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning
-        Dynamics of DNNs", section 4.2 and figure A12.
-
     Attributes:
-        count: activations per unit, n.
+        count: Integer, activations per unit, n.
         mean: sum(a) / n.
         variance: sum((a - mean)^2) / n.
         mean_absolute: sum(|a|) / n.
         max_absolute: max(|a|).
-        nonzero: share of activations that differ from that of the input 0.
-        active: share of activations above that of the input 0.
-        above: threshold t -> share of activations with |a| > t.
+        nonzero: Share of activations that differ from that of the input 0.
+        active: Share of activations above that of the input 0.
+        above: Dict, threshold t -> share of activations with |a| > t.
+
+    References:
+        Mean and maximum absolute activation and shares above thresholds: Oyedotun et al.,
+        "Revisiting the Training of Very Deep Neural Networks without Skip Connections", figures 2
+        to 4 and A1. Its text counts zeros there as half of what ReLUs give, so we take the shares
+        as those of all activations of a layer, not of units by some statistic of theirs. Mean and
+        ratio of non-zero entries: Shang et al., "Exploring Normalization in Deep Residual Networks
+        with Concatenated Rectified Linear Units", table 1. Dying and full neurons: Huang et al.,
+        "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs", section 4.2
+        and figure A12.
     """
 
     count: int
@@ -77,7 +78,14 @@ class ActivationStatistics:
         return (self.active == 1) & np.isfinite(self.mean)
 
     def merge(self, other: "ActivationStatistics") -> "ActivationStatistics":
-        """The statistics of both data sets together, those of all activations at once."""
+        """The statistics of both data sets together, those of all activations at once.
+
+        Args:
+            other: `ActivationStatistics` of the same layer with the same thresholds.
+
+        Returns:
+            `ActivationStatistics`.
+        """
         n, m = self.count, other.count
 
         def pooled(a, b):
@@ -127,18 +135,25 @@ def activation_layers(model: keras.Model) -> list[keras.Layer]:
     cannot be seen: name the layer behind which they stand in their place, or its successor.
 
     Args:
-        model: built.
+        model: Keras model, built.
 
     Returns:
         Layers in the order of the model.
 
     Raises:
-        ZooError: there are none.
+        ZooError: There are none.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(2, activation="relu", name="hidden")
+    >>> model = keras.Sequential([keras.Input((3,)), dense, keras.layers.Dense(1)])
+    >>> [layer.name for layer in activation_layers(model)]
+    ['hidden']
     """
-    found = [layer for layer in descendants(model) if _is_activation(layer)]
-    if not found:
+    layers = [layer for layer in descendants(model) if _is_activation(layer)]
+    if not layers:
         raise ZooError(f"{model.name} has no layer of a nonlinearity: name the layers to look at.")
-    return found
+    return layers
 
 
 def activation_statistics(
@@ -156,27 +171,29 @@ def activation_statistics(
     the data set, and any split into batches gives the same to rounding.
 
     Args:
-        model: any Keras model, built, with channels last.
-        batches: of inputs as the model takes them, (N, …) arrays; no targets.
-        layers: names, paths or layers; None for `activation_layers(model)`. Of others 0 is what
-            counts as inactive.
-        thresholds: of the shares above, at least 0; () saves their time.
-        training: whether layers run as in training: batch normalization by the batch, dropout.
+        model: Any Keras model, built, with channels last.
+        batches: Iterable of inputs as the model takes them, arrays (N, …); no targets.
+        layers: List of names, paths or layers; None for `activation_layers(model)`. Of others 0 is
+            what counts as inactive.
+        thresholds: Floats, of the shares above, at least 0; () saves their time.
+        training: Boolean, whether layers run as in training: batch normalization by the batch,
+            dropout.
 
     Returns:
         Layer -> statistics, in the order of the forward pass. A layer that is used again has
         another row, "name#2".
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: no batch; NaN in a batch; a threshold below 0; no activation layer.
+        UnknownNameError: The model has no such layer.
+        ZooError: No batch; NaN in a batch; a threshold below 0; no activation layer.
 
     Example:
 
-    >>> images = zoo.preprocess(model, x)
-    >>> found = activation_statistics(model, np.array_split(images, 20))
-    >>> found["hidden99_act"].summary()["mean_absolute"]
-    0.61
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.ReLU(name="relu")])
+    >>> batches = np.array_split([[-1.0, 2.0], [-3.0, 4.0], [-5.0, -6.0]], 2)
+    >>> statistics = activation_statistics(model, batches)["relu"]
+    >>> statistics.mean, statistics.dying
+    (array([0., 2.]), array([ True, False]))
     """
     if hasattr(batches, "shape"):
         raise ZooError(
@@ -197,29 +214,29 @@ def activation_statistics(
         **{f"active {r}": Tap("output", functools.partial(_active, r=r)) for r in rests.values()},
     }
     probe = Probe(model, taps, layers=chosen, training=training)
-    found: dict[str, ActivationStatistics] = {}
+    pooled: dict[str, ActivationStatistics] = {}
     for batch in batches:
         for name, now in _of_batch(probe(batch), rests, thresholds).items():
-            found[name] = found[name].merge(now) if name in found else now
-    if not found:
+            pooled[name] = pooled[name].merge(now) if name in pooled else now
+    if not pooled:
         raise ZooError("Statistics of activations need at least one batch. Received none.")
-    return found
+    return pooled
 
 
 def _of_batch(signals: Signals, rests, thresholds) -> dict[str, ActivationStatistics]:
-    found = {}
+    statistics = {}
     for name, count in signals["count"].items():
         rest = rests[name if name in rests else name.rpartition("#")[0]]
         active, nonzero = signals[f"active {rest}"][name]
         moments = ("mean", "variance", "mean_absolute", "max_absolute")
-        found[name] = ActivationStatistics(
+        statistics[name] = ActivationStatistics(
             int(count),
             *(signals[key][name].astype("float64") for key in moments),
             nonzero=nonzero / count,
             active=active / count,
             above=dict(zip(map(float, thresholds), signals["above"][name] / count, strict=True)),
         )
-    return found
+    return statistics
 
 
 def _is_activation(layer: keras.Layer) -> bool:

@@ -15,20 +15,25 @@ def running_deviations(model: keras.Model) -> dict[str, float]:
     gradients it grows towards the input: large gradients there made the weights large.
 
     Args:
-        model: built, and trained: at the start all are 1.
+        model: Keras model, built, and trained: at the start all are 1.
 
     Returns:
         Name -> deviation, in the order of the model.
 
     Raises:
-        ZooError: the model has no BatchNormalization.
+        ZooError: The model has no BatchNormalization.
 
-    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", section 2.2 and
-        figure 1, right.
+    References:
+        Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", section 2.2 and figure 1,
+        right.
 
     Example:
 
-    >>> growth_per_layer(running_deviations(zoo.load("plainnet44")))
+    >>> norm = keras.layers.BatchNormalization(name="norm")
+    >>> model = keras.Sequential([keras.Input((2,)), norm])
+    >>> norm.set_weights([*norm.get_weights()[:3], np.array([9.0, 23.0])])
+    >>> running_deviations(model)
+    {'norm': 4.0}
     """
     norms = [v for v in descendants(model) if isinstance(v, keras.layers.BatchNormalization)]
     if not norms:

@@ -73,8 +73,8 @@ def layer_conditioning(
             `Probe` raises.
 
     References:
-        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-        DNNs", sections 3 and 3.1.
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+        sections 3 and 3.1.
 
     Example:
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,16 +26,26 @@ class Curvature:
     """A curvature matrix over the kernels of some dense layers.
 
     Attributes:
-        matrix: (n, n) float64, symmetric. Kernels follow one another in the order of the model,
-            each flattened row by row from Keras's (in, out).
-        sizes: layer -> number of weights.
+        matrix: Array (n, n), float64, symmetric. Kernels follow one another in the order of the
+            model, each flattened row by row from Keras's (in, out).
+        sizes: Dict, layer -> number of weights.
     """
 
     matrix: np.ndarray
     sizes: dict[str, int]
 
     def block(self, layer: str) -> np.ndarray:
-        """The matrix of one layer's weights, (D_in D_out, D_in D_out)."""
+        """The matrix of one layer's weights.
+
+        Args:
+            layer: Name, a key of `sizes`.
+
+        Returns:
+            Array (D_in D_out, D_in D_out).
+
+        Raises:
+            ZooError: There is no such layer.
+        """
         start = 0
         for name, size in self.sizes.items():
             if name == layer:
@@ -43,13 +54,23 @@ class Curvature:
         raise ZooError(f"layer must be one of {list(self.sizes)}. Received: {layer!r}")
 
     def spectrum(self, layer: str | None = None) -> Spectrum:
-        """The spectrum of the full matrix, or of one layer's block."""
+        """The spectrum of the full matrix, or of one layer's block.
+
+        Args:
+            layer: Name, a key of `sizes`; None for the full matrix.
+
+        Returns:
+            `Spectrum`.
+
+        Raises:
+            ZooError: There is no such layer.
+        """
         return Spectrum.of(self.matrix if layer is None else self.block(layer))
 
 
 def fisher(
     model: keras.Model,
-    inputs,
+    inputs: Any,
     *,
     layers: Sequence[str | keras.Layer] | None = None,
     training: bool = True,
@@ -70,30 +91,34 @@ def fisher(
     signs s_i and y = r_i + c, r_i random. These errors are independent and have mean 0 and the
     covariance of drawn labels, so F is unbiased; without such layers it is exact.
 
-    Source: Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-        DNNs", sections 2 and 3, figures 1, 2, A1, A3 and A4.
-
     Args:
-        model: built; its output are class probabilities (last layer with softmax) or logits, (N,
-            classes).
-        inputs: (N, …).
-        layers: names, paths or layers; None for all dense layers.
-        training: as for `Probe`.
-        limit: the most weights n; the matrix has n^2 entries.
-        seed: of r and s.
+        model: Keras model, built; its output are class probabilities (last layer with softmax) or
+            logits, (N, classes).
+        inputs: Array (N, …).
+        layers: List of names, paths or layers; None for all dense layers.
+        training: Boolean, as for `Probe`.
+        limit: Integer, the most weights n; the matrix has n^2 entries.
+        seed: Integer, of r and s.
 
     Returns:
         `Curvature`.
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: another layer than a dense one has a kernel; more than `limit` weights; an input
+        UnknownNameError: The model has no such layer.
+        ZooError: Another layer than a dense one has a kernel; more than `limit` weights; an input
             of a layer that is not (N, D); an output that is not (N, classes); NaN.
+
+    References:
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+        sections 2 and 3, figures 1, 2, A1, A3 and A4.
 
     Example:
 
-    >>> curvature = fisher(zoo.create("mlp8_24", input_shape=(12, 12, 1)), images)
-    >>> curvature.spectrum("hidden3_dense").kappa(50)
+    >>> dense = keras.layers.Dense(2, use_bias=False, kernel_initializer="zeros", name="dense")
+    >>> model = keras.Sequential([keras.Input((1,)), dense])
+    >>> fisher(model, np.ones((4, 1))).matrix  # of two classes of probability 1/2 each
+    array([[ 0.25, -0.25],
+           [-0.25,  0.25]])
     """
     logits = output_activation(model) != "softmax"
     probabilities = _probabilities(model, inputs, training, logits)
@@ -111,8 +136,8 @@ def fisher(
 
 def gradient_second_moment(
     model: keras.Model,
-    inputs,
-    targets,
+    inputs: Any,
+    targets: Any,
     *,
     layers: Sequence[str | keras.Layer] | None = None,
     loss: str | Callable | None = None,
@@ -123,23 +148,32 @@ def gradient_second_moment(
 
     The empirical counterpart of `fisher`: one pass, any loss.
 
-    Source: Huang et al., section 2, figure A2.
-
     Args:
-        model: built.
-        inputs, targets: of N examples, as `Probe` takes them.
-        layers, training, limit: as for `fisher`.
-        loss: as for `Probe`.
+        model: Keras model, built.
+        inputs: Array (N, …), or as many as the model takes.
+        targets: Array, of N examples.
+        layers: As for `fisher`.
+        loss: Name or function (targets, outputs), as for `Probe`.
+        training: As for `fisher`.
+        limit: As for `fisher`.
 
     Returns:
         `Curvature`.
 
     Raises:
-        UnknownNameError, ZooError: as `fisher`.
+        UnknownNameError: As `fisher`.
+        ZooError: As `fisher`.
+
+    References:
+        Huang et al., section 2, figure A2.
 
     Example:
 
-    >>> gradient_second_moment(model, images, labels).spectrum().lambda_max
+    >>> dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name="dense")
+    >>> model = keras.Sequential([keras.Input((1,)), dense])
+    >>> x, y = np.array([[1.0], [2.0]]), np.ones((2, 1))
+    >>> gradient_second_moment(model, x, y, loss="mse").matrix  # the mean of 2^2 and 4^2
+    array([[10.]])
     """
     signals, sizes = _dense_signals(model, layers, loss, training, limit)
     moment = Covariance(sum(sizes.values()))
@@ -206,8 +240,8 @@ def _probabilities(model, inputs, training, logits) -> np.ndarray:
     if not ops.is_tensor(outputs) or len(outputs.shape) != 2:
         shape = keras.tree.map_structure(lambda t: tuple(t.shape), outputs)
         raise ZooError(f"A classifier gives (N, classes). Received outputs of shape {shape}")
-    found = np.asarray(ops.convert_to_numpy(ops.cast(outputs, "float32")), "float64")
+    q = np.asarray(ops.convert_to_numpy(ops.cast(outputs, "float32")), "float64")
     if logits:
-        found = np.exp(found - found.max(axis=1, keepdims=True))
-        found /= found.sum(axis=1, keepdims=True)
-    return found
+        q = np.exp(q - q.max(axis=1, keepdims=True))
+        q /= q.sum(axis=1, keepdims=True)
+    return q

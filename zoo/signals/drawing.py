@@ -9,19 +9,19 @@ from zoo.signals.examination import Examination
 from zoo.signals.verdict import DOMINATED
 
 
-def draw(found: Examination) -> dict[str, bytes]:
-    """PNG pictures of an examination.
+def draw(examination: Examination) -> dict[str, bytes]:
+    """Pictures of an examination, as PNG files.
 
     Args:
-        found: of `examine`.
+        examination: `Examination` of `examine`.
 
     Returns:
         Name, good for a file -> PNG; a picture that would be empty is left out.
 
     Raises:
-        ZooError: matplotlib is not installed.
+        ZooError: Matplotlib is not installed.
     """
-    signals = found.signals
+    signals = examination.signals
     pictures = {
         "gradient_norm": _lines(
             {"||dl/dW||": signals["gradient_norm"]}, "norm of the weight gradient", "weight layer"
@@ -32,7 +32,7 @@ def draw(found: Examination) -> dict[str, bytes]:
             "weight layer",
         ),
         "activations": _activations(signals["activations"]),
-        "spectra": _spectra(found),
+        "spectra": _spectra(examination),
         "weights": _lines(
             {
                 "condition number": signals["weight_kappa"],
@@ -76,11 +76,11 @@ def _activations(activations: Mapping[str, Mapping[str, float]]):
     return figure
 
 
-def _spectra(found: Examination):
+def _spectra(examination: Examination):
     figure, axes = _figure("spectra of the layers' inputs", "eigenvalue, % of all")
     axes.set_ylabel("over the largest")
     drawn = 0
-    for layer, conditioning in found.spectra.items():
+    for layer, conditioning in examination.spectra.items():
         values = conditioning.inputs.eigenvalues
         values = values[values > 0]
         if len(values):

@@ -30,13 +30,14 @@ LARGEST_INVERSE, LARGEST_NORM = 2**22, 2**25
 
 @dataclasses.dataclass(frozen=True)
 class Examination:
-    """What `examine` finds; layers in the order of the network, the lowest first.
+    """The results of `examine`; layers in the order of the network, the lowest first.
 
     Attributes:
-        model: its name.
-        examples: in the batch.
-        signals: for `zoo.signals.verdict`: name -> layer -> number; of "activations" a summary.
-        spectra: layer -> `LayerConditioning`, of a few layers.
+        model: String, its name.
+        examples: Integer, the size of the batch.
+        signals: Dict, for `zoo.signals.verdict`: name -> layer -> number; of "activations" a
+            summary.
+        spectra: Dict, layer -> `LayerConditioning`, of a few layers.
     """
 
     model: str
@@ -47,8 +48,8 @@ class Examination:
 
 def examine(
     model: keras.Model,
-    inputs,
-    targets,
+    inputs: Any,
+    targets: Any,
     *,
     loss: str | Callable | None = None,
     tell: Callable[[str], object] = lambda text: None,
@@ -61,23 +62,26 @@ def examine(
     outputs, evenly spread. Condition numbers of inputs need four examples or positions for each.
 
     Args:
-        model: any Keras model, built.
-        inputs: (N, …) batch, N = 32 is plenty.
-        targets: of the batch.
-        loss: see `zoo.signals.Probe`.
-        tell: called with what comes next, as it takes some seconds each.
+        model: Any Keras model, built.
+        inputs: Array (N, …), or as many as the model takes; N = 32 is plenty.
+        targets: Array, the targets of the batch.
+        loss: Name or function (targets, outputs); see `Probe`.
+        tell: Function, called with a line on what comes next, as it takes some seconds each.
 
     Returns:
         `Examination`; a signal that the model has not, like the running deviations of one without
         batch normalization, is an empty dict.
 
     Raises:
-        ZooError: as `zoo.signals.Probe`.
+        ZooError: As `zoo.signals.Probe`.
 
     Example:
 
-    >>> found = examine(zoo.create("plainnet44"), images, labels)
-    >>> print(*verdict(found.signals), sep="\\n")
+    >>> dense = keras.layers.Dense(2, kernel_initializer="zeros", name="dense")
+    >>> model = keras.Sequential([keras.Input((3,)), dense])
+    >>> examination = examine(model, np.ones((4, 3)), np.ones((4, 2)), loss="mse")
+    >>> examination.signals["error_moment"]  # of the mean loss, 2 / (4 x 2) each
+    {'dense': 0.0625}
     """
     tell("gradients and errors: one forward and one backward pass")
     taps = {
@@ -87,19 +91,19 @@ def examine(
         "kernel": Tap("weight_gradient", lambda kernel, gradient: kernel),
         "rows": Tap("input", lambda x: ops.sum(ops.ones_like(x[..., 0], dtype="int32"))),
     }
-    found = Probe(model, taps, loss=loss)(inputs, targets)
+    read = Probe(model, taps, loss=loss)(inputs, targets)
     signals: dict[str, dict[str, Any]] = {
-        name: {layer: float(value) for layer, value in found[name].items()}
+        name: {layer: float(value) for layer, value in read[name].items()}
         for name in ("gradient_norm", "error_moment")
     }
     tell("weights")
     signals["domination"] = {
-        layer: _or_nan(domination, kernel, found["gradient"][layer])
-        for layer, kernel in found["kernel"].items()
+        layer: _or_nan(domination, kernel, read["gradient"][layer])
+        for layer, kernel in read["kernel"].items()
         if kernel.size <= LARGEST_NORM
     }
-    rows = found["rows"]
-    del found
+    rows = read["rows"]
+    del read  # kernels and gradients
     signals["weight_kappa"] = _weights(model, condition_number, LARGEST_INVERSE)
     signals["coherence"] = _weights(model, coherence, LARGEST_NORM, wide=False)
     signals["running_deviation"] = _or_empty(running_deviations, model)
@@ -124,8 +128,8 @@ def _weights(model, function, largest: int, *, wide: bool = True) -> dict[str, f
             return None
         return function(kernel)
 
-    found = map_kernels(model, lambda kernel: _or_nan(judge, kernel))
-    return {layer: value for layer, value in found.items() if value is not None}
+    values = map_kernels(model, lambda kernel: _or_nan(judge, kernel))
+    return {layer: value for layer, value in values.items() if value is not None}
 
 
 def _activations(model, inputs):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,14 +16,14 @@ from zoo.signals.theory.spectrum import largest_eigenvalue
 
 @dataclasses.dataclass(frozen=True)
 class LastLayer:
-    """What `last_layer_analysis` finds.
+    """The results of `last_layer_analysis`.
 
     Attributes:
-        layer: its name.
-        input_lambda_max: largest eigenvalue of E[x x^T].
-        gradient_lambda_max: largest eigenvalue of E[g g^T], g = vec(dl/dW) of one example.
+        layer: String, its name.
+        input_lambda_max: Largest eigenvalue of E[x x^T].
+        gradient_lambda_max: Largest eigenvalue of E[g g^T], g = vec(dl/dW) of one example.
         weight_norm: Frobenius norm of W.
-        weight_spectral_norm: largest singular value of W.
+        weight_spectral_norm: Largest singular value of W.
     """
 
     layer: str
@@ -34,7 +35,7 @@ class LastLayer:
 
 def last_layer_analysis(
     model: keras.Model | LinearSignals,
-    batches: Iterable,
+    batches: Iterable[tuple[Any, Any]],
     *,
     layer: str | keras.Layer | None = None,
     loss: str | Callable | None = None,
@@ -50,25 +51,35 @@ def last_layer_analysis(
     N (D_in + D_out) numbers in memory.
 
     The paper's figure writes ||W||_2 and calls it the F2-norm, which may be either; both are
-    given. The bias is no part of W.
-
-    Source: Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-        DNNs", section 5, figures 6, 7 and 9.
+    returned. The bias is no part of W.
 
     Args:
-        model: built; or `LinearSignals` of its one layer, compiled once for many calls.
-        batches: pairs (inputs, targets).
-        layer: name, path or layer; None for the last dense layer that the model owns.
-        loss, training: as for `Probe`.
+        model: Keras model, built; or `LinearSignals` of its one layer, compiled once for many
+            calls.
+        batches: Iterable of pairs (inputs, targets).
+        layer: Name, path or layer; None for the last dense layer that the model owns.
+        loss: Name or function (targets, outputs); as for `Probe`.
+        training: Boolean, as for `Probe`.
+
+    Returns:
+        `LastLayer`.
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: the layer is not dense, is used twice, or its input is not (N, D); no batches;
+        UnknownNameError: The model has no such layer.
+        ZooError: The layer is not dense, is used twice, or its input is not (N, D); no batches;
             and what `Probe` raises.
+
+    References:
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+        section 5, figures 6, 7 and 9.
 
     Example:
 
-    >>> last_layer_analysis(model, [(images, labels)]).input_lambda_max
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="head")])
+    >>> x = np.array([[2.0, 0.0], [0.0, 1.0]])
+    >>> head = last_layer_analysis(model, [(x, np.ones((2, 1)))], loss="mse")
+    >>> round(head.input_lambda_max, 6)
+    2.0
     """
     dense = (keras.layers.Dense,)
     signals = model
@@ -76,7 +87,7 @@ def last_layer_analysis(
         if layer is None:
             layer = list(linear_layers(model, kinds=dense))[-1]
         signals = LinearSignals(model, layers=[layer], kinds=dense, loss=loss, training=training)
-    found, name = next(iter(signals.layers.items()))
+    head, name = next(iter(signals.layers.items()))
     xs, gradients = [], []
     for batch in pairs_of(batches):
         pairs = signals(*batch)
@@ -98,6 +109,6 @@ def last_layer_analysis(
         layer=name,
         input_lambda_max=largest_eigenvalue(lambda v: x.T @ (x @ v) / n, inputs),
         gradient_lambda_max=largest_eigenvalue(of_gradients, inputs * outputs),
-        weight_norm=float(np.linalg.norm(kernel_matrix(found.kernel))),
-        weight_spectral_norm=spectral_norm(found.kernel),
+        weight_norm=float(np.linalg.norm(kernel_matrix(head.kernel))),
+        weight_spectral_norm=spectral_norm(head.kernel),
     )

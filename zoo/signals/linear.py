@@ -39,7 +39,7 @@ class LinearSignals:
 
     Call arguments:
         inputs: Batch of N examples, as `Probe` takes it.
-        targets: Of the batch.
+        targets: Array, the targets of the batch.
 
     Returns (of a call):
         Layer -> (x (N, …, D_in), dl/dh (N, …, D_out)), channels last; a layer used again is
@@ -51,8 +51,8 @@ class LinearSignals:
             finite; another scale; and what `Probe` raises.
 
     References:
-        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-        DNNs", section 3.1 and appendix C.1.
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+        section 3.1 and appendix C.1.
 
     Example:
 

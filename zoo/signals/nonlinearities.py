@@ -21,20 +21,24 @@ def activation_ratios(activation: str | Callable) -> Ratios:
     where kinks of s are at multiples of 1/8 (elsewhere to 1e-3) and derivatives are finite.
 
     Args:
-        activation: Keras name, or elementwise function in `keras.ops`.
+        activation: String, a name of Keras, or an elementwise function in `keras.ops`.
+
+    Returns:
+        `Ratios`.
 
     Raises:
         UnknownNameError: Keras has no such activation.
-        ZooError: the function is constant, not finite, or not elementwise.
+        ZooError: The function is constant, not finite, or not elementwise.
 
-    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", equation 1 and
-        propositions 3.12 and 3.14. Equation 1 prints E[s'(X)]^2 for E[s'(X)^2]; the values that
-        it gives are those of the latter.
+    References:
+        Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", equation 1 and propositions
+        3.12 and 3.14. Equation 1 prints E[s'(X)]^2 for E[s'(X)^2]; the values that it gives are
+        those of the latter.
 
     Example:
 
-    >>> activation_ratios("relu").growth  # per layer
-    1.2112…
+    >>> round(activation_ratios("relu").growth, 4)  # per layer
+    1.2112
     """
     nodes, weights = normal_quadrature()
     run = differentiate(_along(_function(activation)), lambda *_: [])

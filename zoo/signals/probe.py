@@ -1,6 +1,7 @@
 """One forward and one backward pass through any Keras model, read at its layers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,33 +32,35 @@ class Probe:
     them, in every process that calls.
 
     Args:
-        model: built.
-        taps: signal name -> `Tap`.
-        layers: names, paths or layers; None for all that own a kernel. See `layers_of`.
-        loss: name, `keras.losses.Loss` or function (targets, outputs); None for the compiled
+        model: Keras model, built.
+        taps: Dict, signal name -> `Tap`.
+        layers: List of names, paths or layers; None for all that own a kernel. See `layers_of`.
+        loss: Name, `keras.losses.Loss` or function (targets, outputs); None for the compiled
             one, or cross-entropy of integer targets where there is none. A model that gives its
             losses by name, scalars, as a detector does of inputs with objects, has their sum.
-        training: whether layers run as in training: batch normalization by the batch, dropout.
+        training: Boolean, whether layers run as in training: batch normalization by the batch,
+            dropout.
 
     Call arguments:
-        inputs: a batch as the model takes it, arrays of shape (N, …).
-        targets: of the batch; may be None where no tap reads a gradient, and for a model that
-            gives its losses itself.
+        inputs: Array (N, …), or as many as the model takes.
+        targets: Array, the targets of the batch; may be None where no tap reads a gradient, and
+            for a model that gives its losses itself.
 
     Returns (of a call):
         signal -> layer -> array, layers in the order of the forward pass; kernels of
         "weight_gradient" in the order of the model, "layer/variable" where a layer owns several.
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: the model is not built, has no weights to differentiate by, or gives several
+        UnknownNameError: The model has no such layer.
+        ZooError: The model is not built, has no weights to differentiate by, or gives several
             outputs; a batch is empty or holds NaN; a gradient is wanted without targets.
 
     Example:
 
-    >>> probe = Probe(model, {"q": Tap("input_gradient", mean_square)})
-    >>> probe(images, labels)["q"]["stage1_1_conv"]
-    array(1.2e-07, dtype=float32)
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="dense")])
+    >>> probe = Probe(model, {"size": Tap("output", lambda y: ops.sum(ops.ones_like(y)))})
+    >>> float(probe(np.ones((4, 2)))["size"]["dense"])
+    12.0
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class Probe:
         self._forward_keys: list[tuple[str, str]] = []
         self._run = differentiate(self._forward, self._finish)
 
-    def __call__(self, inputs, targets=None) -> Signals:
+    def __call__(self, inputs: Any, targets: Any = None) -> Signals:
         _check("inputs", inputs)
         _check("targets", targets)
         x, y = _tensors(inputs), _tensors(targets)
@@ -92,12 +95,12 @@ class Probe:
             if tap.where == "weight_gradient"
             for kernel in self._kernels
         ]
-        for keys, found in (
+        for keys, results in (
             (self._forward_keys, values),
             (of_weights, done),
             (tokens, errors),
         ):
-            for (signal, place), value in zip(keys, found, strict=True):
+            for (signal, place), value in zip(keys, results, strict=True):
                 signals[signal][place] = _array(value)
         return signals
 
@@ -121,10 +124,10 @@ class Probe:
         training = {"training": self.training} if self.model._call_has_training_arg else {}
         with recorder.attached(), without_loops():
             outputs, _ = self.model.stateless_call(trainable, states, x, **training)
-        found = recorder.forward
-        self._forward_keys = [(signal, place) for signal in found for place in found[signal]]
+        read = recorder.forward
+        self._forward_keys = [(signal, place) for signal in read for place in read[signal]]
         loss = self._loss_of_outputs(y, outputs) if self.backward else 0.0
-        return loss, [found[signal][place] for signal, place in self._forward_keys]
+        return loss, [read[signal][place] for signal, place in self._forward_keys]
 
     def _loss_of_outputs(self, y, outputs):
         if isinstance(outputs, dict) and all(len(loss.shape) == 0 for loss in outputs.values()):
@@ -160,6 +163,11 @@ def _loss_of(model: keras.Model, loss) -> Callable:
 
 def _check(what: str, values) -> None:
     leaves = [x for x in keras.tree.flatten(values) if x is not None]
+    if any(not hasattr(x, "shape") or not len(x.shape) for x in leaves):
+        raise ZooError(
+            f"The {what} must be arrays, examples first; a list is one of several inputs. "
+            f"Received: {type(values).__name__} of numbers. Use numpy.asarray."
+        )
     if any(len(x) == 0 for x in leaves) or (what == "inputs" and not leaves):
         raise ZooError("A probe needs at least one example. Received none.")
     for x in map(_array, leaves):

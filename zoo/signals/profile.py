@@ -1,6 +1,7 @@
 """Gradients and errors along the depth of a network."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
@@ -13,8 +14,8 @@ Layers = Sequence[str | keras.Layer] | None
 
 def gradient_norms(
     model: keras.Model,
-    inputs,
-    targets,
+    inputs: Any,
+    targets: Any,
     *,
     layers: Layers = None,
     loss: str | Callable | None = None,
@@ -26,23 +27,31 @@ def gradient_norms(
     differ for that alone: see `error_moments`.
 
     Args:
-        model: built.
-        inputs: (N, …) batch.
-        targets: of the batch.
-        layers, loss, training: see `zoo.signals.Probe`.
+        model: Keras model, built.
+        inputs: Array (N, …), or as many as the model takes.
+        targets: Array, the targets of the batch.
+        layers: List of names, paths or layers; None for all that own a kernel.
+        loss: Name or function (targets, outputs); see `Probe`.
+        training: Boolean, whether layers run as in training; see `Probe`.
 
     Returns:
-        Name -> norm, in the order of the model.
+        Dict, name -> norm, in the order of the model.
 
     Raises:
-        ZooError: as `zoo.signals.Probe`.
+        ZooError: As `zoo.signals.Probe`.
 
-    Source: Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", figures 1, 4 and 10.
+    References:
+        Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", figures 1 (left), 4
+        (left) and 10.
 
     Example:
 
-    >>> growth_per_layer(gradient_norms(model, images, labels))
-    1.21…
+    >>> import numpy as np
+    >>> dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name="dense")
+    >>> model = keras.Sequential([keras.Input((2,)), dense])
+    >>> x, y = np.array([[3.0, 4.0]]), np.array([[1.0]])
+    >>> gradient_norms(model, x, y, loss="mse")  # of (0 - 1)^2: 2 ||x||
+    {'dense': 10.0}
     """
     taps = {"gradient": Tap("weight_gradient", gradient_norm)}
     probe = Probe(model, taps, layers=layers, loss=loss, training=training)
@@ -51,8 +60,8 @@ def gradient_norms(
 
 def error_moments(
     model: keras.Model,
-    inputs,
-    targets,
+    inputs: Any,
+    targets: Any,
     *,
     at: str = "output",
     layers: Layers = None,
@@ -66,20 +75,32 @@ def error_moments(
     point l is that of layer l + 1 with at="input".
 
     Args:
-        model: built.
-        inputs: (N, …) batch.
-        targets: of the batch.
-        at: "output" or "input" of each layer.
-        layers, loss, training: see `zoo.signals.Probe`.
+        model: Keras model, built.
+        inputs: Array (N, …), or as many as the model takes.
+        targets: Array, the targets of the batch.
+        at: String, "output" or "input" of each layer.
+        layers: List of names, paths or layers; None for all that own a kernel.
+        loss: Name or function (targets, outputs); see `Probe`.
+        training: Boolean, whether layers run as in training; see `Probe`.
 
     Returns:
-        Name -> q, in the order of the forward pass.
+        Dict, name -> q, in the order of the forward pass.
 
     Raises:
-        ZooError: for another `at`; as `zoo.signals.Probe`.
+        ZooError: Another `at`; as `zoo.signals.Probe`.
 
-    Source: Xie et al., "All You Need is Beyond a Good Init", sections 4 and 5.2, figures 3 and 4,
-        which call the error at a layer's output its "input error".
+    References:
+        Xie et al., "All You Need is Beyond a Good Init", sections 4 and 5.2, figures 3 and 4, which
+        call the error at a layer's output its "input error".
+
+    Example:
+
+    >>> import numpy as np
+    >>> dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros", name="dense")
+    >>> model = keras.Sequential([keras.Input((2,)), dense])
+    >>> x, y = np.array([[3.0, 4.0]]), np.array([[1.0]])
+    >>> error_moments(model, x, y, loss="mse")  # (dl/dz)^2 = (-2)^2
+    {'dense': 4.0}
     """
     if at not in ("input", "output"):
         raise ZooError(f"at must be 'input' or 'output'. Received: {at!r}")

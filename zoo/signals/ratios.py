@@ -144,8 +144,8 @@ def _variances(block, x, error, training, seed) -> tuple[np.ndarray, ...]:
 
 def block_ratios(
     model: keras.Model,
-    inputs,
-    targets,
+    inputs: Any,
+    targets: Any,
     layers: Sequence[str | keras.Layer] | None = None,
     *,
     loss: str | Callable | None = None,
@@ -156,20 +156,30 @@ def block_ratios(
     The product of the ratios of blocks that follow each other is that of the whole chain.
 
     Args:
-        model: built.
-        inputs: (N, …) batch, N >= 2.
-        targets: of the batch.
-        layers: names or layers at any depth: single layers, composite ones, submodels; None for
-            all that own a kernel.
-        loss, training: see `zoo.signals.Probe`.
+        model: Keras model, built.
+        inputs: Array (N, …), N >= 2, or as many as the model takes.
+        targets: Array, the targets of the batch.
+        layers: List of names or layers at any depth: single layers, composite ones, submodels; None
+            for all that own a kernel.
+        loss: Name or function (targets, outputs); see `Probe`.
+        training: Boolean, whether layers run as in training; see `Probe`.
 
     Returns:
-        Name -> ratios, in the order of the forward pass. Layers of integers are left out.
+        Dict, name -> `Ratios`, in the order of the forward pass. Layers of integers are left out.
 
     Raises:
-        ZooError: fewer than two examples; as `zoo.signals.Probe`.
+        ZooError: Fewer than two examples; as `zoo.signals.Probe`.
 
-    Source: as `measured_ratios`.
+    References:
+        As `measured_ratios`.
+
+    Example:
+
+    >>> scale = keras.layers.Rescaling(2.0, name="scale")
+    >>> model = keras.Sequential([keras.Input((3,)), scale])
+    >>> x, y = np.eye(3), np.ones((3, 3))
+    >>> block_ratios(model, x, y, ["scale"], loss="mse")
+    {'scale': Ratios(forward=4.0, backward=4.0)}
     """
     places = ("input", "output", "input_gradient", "output_gradient")
     probe = Probe(
@@ -192,8 +202,20 @@ def block_ratios(
         }
 
 
-def variance(x):
-    """Variance over the examples (first axis), averaged over everything else, in float32."""
+def variance(x: Any) -> Any:
+    """Variance over the examples, averaged over everything else; a function for a `Tap`.
+
+    Args:
+        x: Tensor (N, …).
+
+    Returns:
+        Scalar tensor, float32.
+
+    Example:
+
+    >>> float(variance(np.array([[1.0], [3.0]])))
+    1.0
+    """
     x = ops.cast(x, "float32")
     return ops.mean(ops.square(x - ops.mean(x, axis=0, keepdims=True)))
 

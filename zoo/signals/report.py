@@ -45,7 +45,7 @@ small, figcaption {{ color: #555; }}
 
 def write_report(
     path: str | os.PathLike,
-    found: Examination,
+    examination: Examination,
     findings: Sequence[Finding],
     notes: Iterable[str] = (),
 ) -> list[Path]:
@@ -55,23 +55,23 @@ def write_report(
     All text in it is escaped, also that of a model from elsewhere.
 
     Args:
-        path: of the HTML file; the pictures lie beside it, `NAME_gradient_norm.png` and so on. Its
-            folder is made where it is missing, files that are there are replaced.
-        found: of `examine`.
-        findings: of `verdict`.
-        notes: sentences on model and data.
+        path: Path of the HTML file; the pictures lie beside it, `NAME_gradient_norm.png` and so on.
+            Its folder is made where it is missing, files that are there are replaced.
+        examination: `Examination` of `examine`.
+        findings: List of `Finding`s of `verdict`.
+        notes: Strings, sentences on model and data.
 
     Returns:
-        Paths of what was written, the HTML file first.
+        List of paths of what was written, the HTML file first.
 
     Raises:
-        ZooError: matplotlib is not installed.
-        OSError: a file cannot be written.
+        ZooError: Matplotlib is not installed.
+        OSError: A file cannot be written.
     """
     path = Path(path)
-    pictures = draw(found)
+    pictures = draw(examination)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(to_html(found, findings, pictures, notes), encoding="utf-8")
+    path.write_text(to_html(examination, findings, pictures, notes), encoding="utf-8")
     written = [path]
     for name, png in pictures.items():
         written.append(path.with_name(f"{path.stem}_{name}.png"))
@@ -80,13 +80,31 @@ def write_report(
 
 
 def to_html(
-    found: Examination,
+    examination: Examination,
     findings: Sequence[Finding],
     pictures: Mapping[str, bytes] | None = None,
     notes: Iterable[str] = (),
 ) -> str:
-    """The report as HTML; arguments as of `write_report`, `pictures` name -> PNG."""
-    title = f"Signals of {found.model}"
+    """The report as HTML.
+
+    Args:
+        examination: `Examination` of `examine`.
+        findings: List of `Finding`s of `verdict`.
+        pictures: Dict, name -> PNG, of `draw`; None for a report without any.
+        notes: Strings, sentences on model and data.
+
+    Returns:
+        String, a whole page.
+
+    Example:
+
+    >>> keys = ["gradient_norm", "error_moment", "domination", "weight_kappa", "coherence"]
+    >>> keys += ["activations", "running_deviation", "input_kappa"]
+    >>> page = to_html(Examination("a < b", 32, dict.fromkeys(keys, {}), {}), [])
+    >>> "<title>Signals of a &lt; b</title>" in page
+    True
+    """
+    title = f"Signals of {examination.model}"
     parts = [_HEAD.format(title=html.escape(title)), f"<h1>{html.escape(title)}</h1>\n<ul>"]
     for finding in findings:
         compared = f"{finding.value:.3g}; threshold {finding.threshold:.3g}. {finding.paper}"
@@ -101,7 +119,7 @@ def to_html(
         parts.append(
             f'<figure><img src="{source}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
         )
-    signals = found.signals
+    signals, spectra = examination.signals, examination.spectra
     of_weights = {
         "gradient norm": "gradient_norm",
         "error moment": "error_moment",
@@ -123,33 +141,45 @@ def to_html(
     parts += _table(
         "Inputs of a few layers",
         {
-            "inputs": {layer: c.inputs.size for layer, c in found.spectra.items()},
-            "lambda_max": {layer: c.inputs.lambda_max for layer, c in found.spectra.items()},
+            "inputs": {layer: c.inputs.size for layer, c in spectra.items()},
+            "lambda_max": {layer: c.inputs.lambda_max for layer, c in spectra.items()},
             "lambda_max / lambda_50%": signals["input_kappa"],
-            "lambda_max of dl/dh": {k: c.gradients.lambda_max for k, c in found.spectra.items()},
+            "lambda_max of dl/dh": {k: c.gradients.lambda_max for k, c in spectra.items()},
         },
     )
     return "\n".join([*parts, "</body>\n</html>\n"])
 
 
 def to_json(
-    found: Examination, findings: Sequence[Finding], notes: Iterable[str] = ()
+    examination: Examination, findings: Sequence[Finding], notes: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """The same for programs; numbers that are not finite are None.
+    """The report for programs; numbers that are not finite are None.
+
+    Args:
+        examination: `Examination` of `examine`.
+        findings: List of `Finding`s of `verdict`.
+        notes: Strings, sentences on model and data.
 
     Returns:
-        {"model", "examples", "notes", "verdict": [{"kind", "text", "value", "threshold", "paper",
-        "layers"}, …], "signals": {signal: {layer: number}}, "spectra": {layer: [eigenvalue, …]}}.
+        Dict {"model", "examples", "notes", "verdict": [{"kind", "text", "value", "threshold",
+        "paper", "layers"}, …], "signals": {signal: {layer: number}}, "spectra": {layer:
+        [eigenvalue, …]}}.
+
+    Example:
+
+    >>> to_json(Examination("net", 32, {"gradient_norm": {"conv": math.inf}}, {}), [])["signals"]
+    {'gradient_norm': {'conv': None}}
     """
+    spectra = {k: c.inputs.eigenvalues.tolist() for k, c in examination.spectra.items()}
     return {
-        "model": found.model,
-        "examples": found.examples,
+        "model": examination.model,
+        "examples": examination.examples,
         "notes": list(notes),
         "verdict": [
             _finite(vars(finding) | {"layers": list(finding.layers)}) for finding in findings
         ],
-        "signals": _finite(found.signals),
-        "spectra": {k: _finite(c.inputs.eigenvalues.tolist()) for k, c in found.spectra.items()},
+        "signals": _finite(examination.signals),
+        "spectra": {k: _finite(c.inputs.eigenvalues.tolist()) for k, c in spectra.items()},
     }
 
 

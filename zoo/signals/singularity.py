@@ -19,7 +19,7 @@ class Singularity:
     """How near the responses H of one layer, (examples, units), are to a singular matrix.
 
     Attributes:
-        condition: sigma_max(H) / sigma_min(H), by which relative changes of H may be enlarged in
+        condition: Sigma_max(H) / sigma_min(H), by which relative changes of H may be enlarged in
             the weights; infinite where H has deficient rank, as where units never fire.
         examples: Mean cosine between the responses to two different examples: near 1 where the
             layer answers all examples alike.

@@ -28,12 +28,20 @@ class Tap:
     """What to read at each layer.
 
     Attributes:
-        where: the layer's "input", "output" or "linear" output, before the activation function
-            that layers like Dense apply themselves; the gradient of the loss with respect to one
-            of these ("input_gradient", …), or "weight_gradient".
-        function: of that one tensor, in `keras.ops`; for "weight_gradient" of the kernel and its
-            gradient. What it gives is kept, a tensor of fixed shape; the signal itself is not,
-            so that a reduction costs no memory.
+        where: String, the layer's "input", "output" or "linear" output, before the activation
+            function that layers like Dense apply themselves; the gradient of the loss with respect
+            to one of these ("input_gradient", …), or "weight_gradient".
+        function: Function of that one tensor, in `keras.ops`; for "weight_gradient" of the kernel
+            and its gradient. What it gives is kept, a tensor of fixed shape; the signal itself is
+            not, so that a reduction costs no memory.
+
+    Raises:
+        ZooError: Another `where`.
+
+    Example:
+
+    >>> Tap("output_gradient", mean_square).where
+    'output_gradient'
     """
 
     where: Where
@@ -45,18 +53,55 @@ class Tap:
             raise ZooError(f"where must be one of {allowed}. Received: {self.where!r}")
 
 
-def mean_square(x):
-    """Mean square of all elements, in float32."""
+def mean_square(x: Any) -> Any:
+    """The mean square of all elements; for taps at inputs, outputs and their gradients.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        Scalar tensor, float32.
+
+    Example:
+
+    >>> float(mean_square(ops.array([1.0, 3.0])))
+    5.0
+    """
     return ops.mean(ops.square(ops.cast(x, "float32")))
 
 
-def gradient_norm(kernel, gradient):
-    """Euclidean norm of a gradient, in float32."""
+def gradient_norm(kernel: Any, gradient: Any) -> Any:
+    """The Euclidean norm of a kernel's gradient; for taps of "weight_gradient".
+
+    Args:
+        kernel: Tensor, not looked at.
+        gradient: Tensor.
+
+    Returns:
+        Scalar tensor, float32.
+
+    Example:
+
+    >>> float(gradient_norm(None, ops.array([3.0, 4.0])))
+    5.0
+    """
     return ops.sqrt(ops.sum(ops.square(ops.cast(gradient, "float32"))))
 
 
-def identity(x):
-    """The signal itself."""
+def identity(x: Any) -> Any:
+    """The signal itself; for taps at inputs, outputs and their gradients.
+
+    Args:
+        x: Tensor.
+
+    Returns:
+        x.
+
+    Example:
+
+    >>> identity(3)
+    3
+    """
     return x
 
 
@@ -70,7 +115,21 @@ _NO_KERNELS = {"alpha", "beta", "bias", "gamma"}
 
 
 def kernels_of(layer: keras.Layer) -> list[keras.Variable]:
-    """The matrices and filter banks that a layer owns, trainable or frozen."""
+    """The matrices and filter banks that a layer owns, trainable or frozen.
+
+    Args:
+        layer: Keras layer, built.
+
+    Returns:
+        List of variables.
+
+    Example:
+
+    >>> dense = keras.layers.Dense(2)
+    >>> dense.build((None, 3))
+    >>> [kernel.name for kernel in kernels_of(dense)]
+    ['kernel']
+    """
     own = layer._trainable_variables
     if isinstance(layer, _CLOSED):
         own = [v for part in layer._flatten_layers() for v in part._trainable_variables]
@@ -87,17 +146,23 @@ def layers_of(
     """Layers and the names they are reported under.
 
     Args:
-        model: built.
-        wanted: names, paths or layers of the model, at any depth; None for every layer that owns
-            a kernel, trainable or frozen. A recurrent layer counts as one, and so does what is
+        model: Keras model, built.
+        wanted: List of names, paths or layers of the model, at any depth; None for every layer that
+            owns a kernel, trainable or frozen. A recurrent layer counts as one, and so does what is
             wrapped in `TimeDistributed`.
 
     Returns:
-        layer -> path within the model, unique.
+        Dict, layer -> path within the model, unique.
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: the model is not built, or has no layer with a kernel; `wanted` is one name.
+        UnknownNameError: The model has no such layer.
+        ZooError: The model is not built, or has no layer with a kernel; `wanted` is one name.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
+    >>> list(layers_of(model).values())
+    ['dense']
     """
     if isinstance(wanted, str):
         raise ZooError(f"layers must be a list of names or layers. Received: {wanted!r}")
@@ -105,16 +170,16 @@ def layers_of(
         raise ZooError(
             f"{model.name} is not built, so its layers are not known. Call it on a batch first."
         )
-    found = list(descendants(model))
+    known = list(descendants(model))
     if wanted is None:
-        chosen = [layer for layer in found if kernels_of(layer)]
+        chosen = [layer for layer in known if kernels_of(layer)]
         if not chosen:
             raise ZooError(f"{model.name} has no layer with a kernel: name the layers to look at.")
     else:
-        by_name = {id(layer): layer for layer in found}
-        by_name |= {layer.path: layer for layer in reversed(found)}
-        by_name |= {_path(model, layer): layer for layer in reversed(found)}
-        by_name |= {layer.name: layer for layer in reversed(found)}
+        by_name = {id(layer): layer for layer in known}
+        by_name |= {layer.path: layer for layer in reversed(known)}
+        by_name |= {_path(model, layer): layer for layer in reversed(known)}
+        by_name |= {layer.name: layer for layer in reversed(known)}
         chosen = []
         for key in wanted:
             layer = by_name.get(id(key) if isinstance(key, keras.Layer) else key)
@@ -132,10 +197,10 @@ def named_kernels(layers: Mapping[keras.Layer, str]) -> dict[str, keras.Variable
     """The kernels of layers, trainable or frozen, and the names they are reported under.
 
     Args:
-        layers: layer -> name, of `layers_of`.
+        layers: Dict, layer -> name, of `layers_of`.
 
     Returns:
-        name of the layer -> its kernel; "layer/variable" where a layer owns several kernels.
+        Dict, name of the layer -> its kernel; "layer/variable" where a layer owns several kernels.
     """
     kernels: dict[str, keras.Variable] = {}
     taken: set[str] = set()
@@ -151,6 +216,12 @@ def descendants(layer: keras.Layer) -> Iterator[keras.Layer]:
     """The layers within a layer or model, at any depth, each ahead of those within it.
 
     What is within recurrent layers, `Bidirectional` and `TimeDistributed` is left out.
+
+    Args:
+        layer: Keras layer or model.
+
+    Yields:
+        Layers.
     """
     for child in layer._layers:
         yield child
@@ -159,11 +230,11 @@ def descendants(layer: keras.Layer) -> Iterator[keras.Layer]:
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}_{number}", number + 1
-    taken.add(found)
-    return found
+    unique, number = name, 2
+    while unique in taken:
+        unique, number = f"{name}_{number}", number + 1
+    taken.add(unique)
+    return unique
 
 
 def _path(model: keras.Model, layer: keras.Layer) -> str:
@@ -175,7 +246,7 @@ class Recorder:
     """What the taps of one forward pass read.
 
     Attributes:
-        forward: signal -> layer -> value, of the taps at inputs and outputs.
+        forward: Signal -> layer -> value, of the taps at inputs and outputs.
     """
 
     def __init__(
@@ -201,7 +272,7 @@ class Recorder:
         original = layer.call
 
         def call(*args, **kwargs):
-            if not args:  # the input was given by name
+            if not args:  # the input comes by name
                 args = (kwargs.pop(next(iter(inspect.signature(original).parameters))),)
             inputs, *args = args
             calls[layer] = number = calls.get(layer, 0) + 1

@@ -50,11 +50,11 @@ class Finding:
     Attributes:
         kind: "broken", "exploding", "vanishing", "errors", "dominated", "dying", "full", "alike",
             "deviation", "inputs" or "weights"; "well" where nothing stands out.
-        text: in words.
-        value: that was compared, of the worst layer.
-        threshold: with what.
-        paper: that describes it.
-        layers: names of those it is about, the worst first.
+        text: In words.
+        value: That was compared, of the worst layer.
+        threshold: With what.
+        paper: That describes it.
+        layers: Names of those it is about, the worst first.
     """
 
     kind: str
@@ -72,7 +72,7 @@ def verdict(signals: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """What stands out in the signals of a network.
 
     Args:
-        signals: any of these, each layer -> number, the lowest layer first:
+        signals: Any of these, each layer -> number, the lowest layer first:
             "gradient_norm" (`gradient_norms`), "error_moment" (`error_moments`), "domination"
             (`weight_domination`), "weight_kappa" (`condition_number`), "coherence" (`coherence`;
             layers of more filters than weights of each have twins by necessity, and are to be
@@ -85,43 +85,46 @@ def verdict(signals: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     Example:
 
     >>> norms = {f"conv{i}": 1.21**-i for i in range(44)}
-    >>> print(verdict({"gradient_norm": norms})[0])
-    The gradient norm grows 1.21x per layer towards the input, over 44 layers (3,629x in all):
-    exploding.
+    >>> (finding,) = verdict({"gradient_norm": norms})
+    >>> finding.kind, finding.threshold
+    ('exploding', 10.0)
+    >>> finding.text[:53]
+    'The gradient norm grows 1.21x per layer towards the i'
     """
     judges = (
-        ("gradient_norm", gradients),
-        ("error_moment", errors),
-        ("domination", dominated),
-        ("activations", silent),
-        ("coherence", alike),
-        ("running_deviation", deviations),
-        ("input_kappa", ill_conditioned_inputs),
-        ("weight_kappa", ill_conditioned_weights),
+        ("gradient_norm", _gradients),
+        ("error_moment", _errors),
+        ("domination", _dominated),
+        ("activations", _silent),
+        ("coherence", _alike),
+        ("running_deviation", _deviations),
+        ("input_kappa", _ill_conditioned_inputs),
+        ("weight_kappa", _ill_conditioned_weights),
     )
-    found = [
+    findings = [
         finding for key, judge in judges if signals.get(key) for finding in judge(signals[key])
     ]
-    return found or [_well(signals)]
+    return findings or [_well(signals)]
 
 
-def gradients(norms: Mapping[str, float]) -> list[Finding]:
+def _gradients(norms: Mapping[str, float]) -> list[Finding]:
     """Gradients that explode, vanish or are no numbers: growth^(L - 1) outside [1 / 10, 10]."""
-    found = _drift("gradients", "gradient norm", norms, f"{HU}, section 2 and figure 1")
-    if not found or found[0].kind == "broken":
-        return found
-    kind = "exploding" if found[0].value > 1 else "vanishing"
-    return [dataclasses.replace(found[0], kind=kind, text=f"{found[0].text[:-1]}: {kind}.")]
+    findings = _drift("gradients", "gradient norm", norms, f"{HU}, section 2 and figure 1")
+    if not findings or findings[0].kind == "broken":
+        return findings
+    (drift,) = findings
+    kind = "exploding" if drift.value > 1 else "vanishing"
+    return [dataclasses.replace(drift, kind=kind, text=f"{drift.text[:-1]}: {kind}.")]
 
 
-def errors(moments: Mapping[str, float]) -> list[Finding]:
+def _errors(moments: Mapping[str, float]) -> list[Finding]:
     """Errors whose root mean square leaves the scale: growth^(L - 1) outside [1 / 10, 10]."""
     roots = {name: math.sqrt(q) for name, q in moments.items()}
     source = f"{XIE}, sections 3.3 and 5.3, figures 3 and 4"
     return _drift("errors", "root mean square of the error", roots, source)
 
 
-def dominated(ratios: Mapping[str, float]) -> list[Finding]:
+def _dominated(ratios: Mapping[str, float]) -> list[Finding]:
     """Layers whose gradient is feeble beside their weight: below 1 / 100 of the median layer."""
     finite = {name: r for name, r in ratios.items() if math.isfinite(r)}
     if len(finite) < 2:
@@ -140,9 +143,9 @@ def dominated(ratios: Mapping[str, float]) -> list[Finding]:
     return [Finding("dominated", text, relative[worst], DOMINATED, source, tuple(names))]
 
 
-def silent(activations: Mapping[str, Mapping[str, float]]) -> list[Finding]:
+def _silent(activations: Mapping[str, Mapping[str, float]]) -> list[Finding]:
     """Layers of which a tenth of the units never fire, or always do."""
-    found = []
+    findings = []
     for kind, text in (("dying", "never fire"), ("full", "always fire, as good as linear")):
         shares = {
             name: a[kind] / a["units"]
@@ -158,15 +161,15 @@ def silent(activations: Mapping[str, Mapping[str, float]]) -> list[Finding]:
         )
         rest = f", and units of {len(names) - 3} more layers" if len(names) > 3 else ""
         source = f"{HUANG}, section 4.2 and figure A12"
-        found.append(
+        findings.append(
             Finding(
                 kind, f"{counted}{rest} {text}.", shares[names[0]], SILENT, source, tuple(names)
             )
         )
-    return found
+    return findings
 
 
-def alike(coherences: Mapping[str, float]) -> list[Finding]:
+def _alike(coherences: Mapping[str, float]) -> list[Finding]:
     """Layers of which two filters are nearly the same, or opposite: |cos| of 0.95."""
     names = _above(coherences, ALIKE)
     if not names:
@@ -177,13 +180,13 @@ def alike(coherences: Mapping[str, float]) -> list[Finding]:
     return [Finding("alike", text, worst, ALIKE, source, tuple(names))]
 
 
-def deviations(running: Mapping[str, float]) -> list[Finding]:
+def _deviations(running: Mapping[str, float]) -> list[Finding]:
     """Running deviations of batch normalization that grow where gradients have exploded."""
     source = f"{HU}, section 2.2 and figure 1, right"
     return _drift("deviation", "running deviation of batch normalization", running, source)
 
 
-def ill_conditioned_inputs(kappas: Mapping[str, float]) -> list[Finding]:
+def _ill_conditioned_inputs(kappas: Mapping[str, float]) -> list[Finding]:
     """Layers whose inputs' second moment has lambda_max / lambda_50% above 10^4."""
     names = _above(kappas, INPUT_KAPPA)
     if not names:
@@ -197,7 +200,7 @@ def ill_conditioned_inputs(kappas: Mapping[str, float]) -> list[Finding]:
     return [Finding("inputs", text, worst, INPUT_KAPPA, source, tuple(names))]
 
 
-def ill_conditioned_weights(kappas: Mapping[str, float]) -> list[Finding]:
+def _ill_conditioned_weights(kappas: Mapping[str, float]) -> list[Finding]:
     """Kernels of an infinity-norm condition number above 10^8."""
     names = _above(kappas, WEIGHT_KAPPA)
     if not names:

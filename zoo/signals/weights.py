@@ -20,21 +20,24 @@ def map_kernels(
     """A function of every kernel of a model.
 
     Args:
-        model: built.
-        function: of a kernel: `condition_number`, `spectral_norm`, `filter_correlations`, ….
-        layers: names, paths or layers; None for all that own a kernel.
+        model: Keras model, built.
+        function: Function of a kernel: `condition_number`, `spectral_norm`, `filter_correlations`,
+            ….
+        layers: List of names, paths or layers; None for all that own a kernel.
 
     Returns:
         layer -> what the function gives; "layer/variable" where a layer owns several kernels. The
         names are those of `Probe`'s weight gradients.
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: the model is not built, or has no kernel.
+        UnknownNameError: The model has no such layer.
+        ZooError: The model is not built, or has no kernel.
 
     Example:
 
-    >>> map_kernels(zoo.load("maxnorm_mlp100.usps"), condition_number)["hidden50_dense"]
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="dense")])
+    >>> map_kernels(model, lambda kernel: tuple(kernel.shape))
+    {'dense': (3, 2)}
     """
     kernels = named_kernels(layers_of(model, layers))
     if not kernels:
@@ -44,8 +47,8 @@ def map_kernels(
 
 def weight_domination(
     model: keras.Model,
-    inputs,
-    targets,
+    inputs: Any,
+    targets: Any,
     *,
     layers: Sequence[str | keras.Layer] | None = None,
     loss: str | Callable | None = None,
@@ -56,25 +59,34 @@ def weight_domination(
     A layer whose value lies far below the others' is dominated by its weight: a step of gradient
     descent hardly moves what it computes, and with batch normalization it looks like a minimum.
 
-    Source: Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-        DNNs", definition 1, section 4.1. No threshold for "far below" is given there.
-
     Args:
-        model: built.
-        inputs, targets: of a batch, as `Probe` takes them.
-        layers, loss, training: as for `Probe`.
+        model: Keras model, built.
+        inputs: Array (N, …), or as many as the model takes.
+        targets: Array, the targets of the batch.
+        layers: List of names, paths or layers; None for all that own a kernel.
+        loss: Name or function (targets, outputs); as for `Probe`.
+        training: Boolean, as for `Probe`.
 
     Returns:
         layer -> ratio; infinite for a weight of zeros that gets a gradient, NaN where both vanish.
 
     Raises:
-        UnknownNameError: the model has no such layer.
-        ZooError: as `Probe`; a weight or gradient is not finite.
+        UnknownNameError: The model has no such layer.
+        ZooError: As `Probe`; a weight or gradient is not finite.
+
+    References:
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+        definition 1, section 4.1. No threshold for "far below" is named there.
 
     Example:
 
-    >>> min(weight_domination(model, images, labels).items(), key=lambda item: item[1])
-    ('hidden1_dense', 0.0004)
+    >>> import numpy as np
+    >>> dense = keras.layers.Dense(1, use_bias=False, name="dense")
+    >>> model = keras.Sequential([keras.Input((1,)), dense])
+    >>> dense.set_weights([np.array([[4.0]])])
+    >>> x, y = np.array([[1.0]]), np.array([[3.0]])
+    >>> weight_domination(model, x, y, loss="mse")  # a gradient of 2 (4 - 3)
+    {'dense': 0.5}
     """
     taps = {"both": Tap("weight_gradient", lambda kernel, gradient: ops.stack([kernel, gradient]))}
     both = Probe(model, taps, layers=layers, loss=loss, training=training)(inputs, targets)["both"]

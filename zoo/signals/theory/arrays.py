@@ -8,7 +8,19 @@ from zoo.errors import ZooError
 
 
 def to_float64(values: Any) -> np.ndarray:
-    """A float64 array of numbers, a variable or a tensor of any backend, on any device."""
+    """A float64 array of numbers, a variable or a tensor of any backend, on any device.
+
+    Args:
+        values: Numbers, array, variable or tensor.
+
+    Returns:
+        Array, float64.
+
+    Example:
+
+    >>> to_float64([1, 2])
+    array([1., 2.])
+    """
     values = getattr(values, "value", values)
     if hasattr(values, "detach"):  # PyTorch gives no array of what has gradients or is bfloat16
         values = values.detach().cpu().double()
@@ -19,10 +31,18 @@ def kernel_matrix(kernel: Any) -> np.ndarray:
     """A kernel as a (fan_in, out) float64 matrix.
 
     Args:
-        kernel: (…, in, out) array, variable or tensor, two dimensions or more.
+        kernel: Array, variable or tensor (…, in, out), two dimensions or more.
+
+    Returns:
+        Array (fan_in, out), float64.
 
     Raises:
-        ZooError: fewer than two dimensions, no elements, or NaN.
+        ZooError: Fewer than two dimensions, no elements, or NaN.
+
+    Example:
+
+    >>> kernel_matrix(np.zeros((3, 3, 16, 32))).shape
+    (144, 32)
     """
     w = to_float64(kernel)
     if w.ndim < 2 or not w.size:

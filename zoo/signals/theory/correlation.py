@@ -1,4 +1,6 @@
-"""How alike the filters of a layer are."""
+"""Correlation and coherence of the filters of a layer."""
+
+from typing import Any
 
 import numpy as np
 
@@ -6,33 +8,33 @@ from zoo.errors import ZooError
 from zoo.signals.theory.arrays import to_float64
 
 
-def filter_correlations(kernel) -> np.ndarray:
+def filter_correlations(kernel: Any) -> np.ndarray:
     """cos(w_i, w_j) of all pairs i < j of filters: 0 for an orthonormal kernel.
 
     Means over all pairs of all layers are the filter correlation of a network. The signed mean is
     what grows in training without the orthonormal regularizer: filters that point to the same
     side. The mean of absolute values is about sqrt(2 / (pi fan_in)) for random filters.
 
-    Source: Xie et al., "All You Need is Beyond a Good Init", section 5.2, equation 8. It is
-        written there with j from i on; the pairs i = j, whose cosine is always 1, are left out
-        here, as they must have been there: they alone would add 2 / (M + 1) to the mean of a
-        layer of M filters, 0.03 for the widest of that network, where 6e-3 is reported.
-
     Args:
-        kernel: (…, in, out) tensor, variable or array, two dimensions or more.
+        kernel: Array, variable or tensor (…, in, out), two dimensions or more.
 
     Returns:
-        float64 array of out * (out - 1) / 2 cosines in the order (0, 1), (0, 2), …, (1, 2), ….
+        Array, float64, of out * (out - 1) / 2 cosines in the order (0, 1), (0, 2), …, (1, 2), ….
         A filter of zeros has the cosine 0 with all others.
 
     Raises:
-        ValueError: for a kernel of fewer than two dimensions.
+        ZooError: A kernel of fewer than two dimensions.
+
+    References:
+        Xie et al., "All You Need is Beyond a Good Init", section 5.2, equation 8. It is written
+        there with j from i on; the pairs i = j, whose cosine is always 1, are left out here, as
+        they must have been there: they alone would add 2 / (M + 1) to the mean of a layer of M
+        filters, 0.03 for the widest of that network, where 6e-3 is reported.
 
     Example:
 
-    >>> model = zoo.load("maxnorm_plainnet50.cifar10")
-    >>> filter_correlations(model.get_layer("stage1_1_conv").kernel).shape
-    (120,)
+    >>> filter_correlations([[1.0, 0.0, -2.0], [0.0, 3.0, 0.0]])
+    array([ 0., -1.,  0.])
     """
     w = to_float64(kernel)
     if w.ndim < 2:
@@ -46,26 +48,27 @@ def filter_correlations(kernel) -> np.ndarray:
     return (w.T @ w)[np.triu_indices(w.shape[1], k=1)]
 
 
-def coherence(kernel) -> float:
+def coherence(kernel: Any) -> float:
     """Largest |cos(w_i, w_j)| of two different filters: 0 for an orthonormal kernel, 1 for twins.
 
         mu = max over i != j of |w_i . w_j| / (||w_i|| ||w_j||)
 
     Args:
-        kernel: (…, in, out) tensor, variable or array, two dimensions or more.
+        kernel: Array, variable or tensor (…, in, out), two dimensions or more.
 
     Returns:
-        From 0 to 1; 0 for a single filter.
+        Float from 0 to 1; 0 for a single filter.
 
     Raises:
-        ValueError: for a kernel of fewer than two dimensions.
+        ZooError: A kernel of fewer than two dimensions.
 
-    Source: Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated
-        Rectified Linear Units", definition 2 and figure 3.
+    References:
+        Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated Rectified
+        Linear Units", definition 2 and figure 3.
 
     Example:
 
-    >>> coherence(model.get_layer("stage1_1_conv").kernel)
-    0.87…
+    >>> coherence([[1.0, 3.0], [0.0, 4.0]])
+    0.6
     """
     return float(np.max(np.abs(filter_correlations(kernel)), initial=0.0))

@@ -1,5 +1,7 @@
 """Covariance matrices over any number of batches, in the memory of the matrix."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.errors import ZooError
@@ -18,14 +20,14 @@ class Covariance:
     that of three D x D matrices, whatever the batch: rows are converted in small pieces.
 
     Args:
-        size: D, the length of a row.
+        size: Integer D, the length of a row.
 
     Attributes:
-        count: number of rows so far.
-        mean: (D,) float64.
+        count: Integer, number of rows so far.
+        mean: Array (D,), float64.
 
     Raises:
-        ZooError: size is not positive.
+        ZooError: Size is not positive.
 
     Example:
 
@@ -43,15 +45,15 @@ class Covariance:
         self.mean = np.zeros(size)
         self._scatter = np.zeros((size, size))
 
-    def update(self, rows) -> None:
+    def update(self, rows: Any) -> None:
         """Adds rows.
 
         Args:
-            rows: (…, D) array; all leading dimensions count examples, so every position of a
+            rows: Array (…, D); all leading dimensions count examples, so every position of a
                 (N, H, W, C) map is one.
 
         Raises:
-            ZooError: the last dimension is not D, or a value is not finite; nothing is added then.
+            ZooError: The last dimension is not D, or a value is not finite; nothing is added then.
         """
         rows = np.asarray(rows)
         if rows.ndim < 2 or rows.shape[-1] != self.size:
@@ -80,8 +82,11 @@ class Covariance:
     def merge(self, other: "Covariance") -> None:
         """Adds what another one has seen.
 
+        Args:
+            other: `Covariance` of the same size.
+
         Raises:
-            ZooError: it is of another size.
+            ZooError: It is of another size.
         """
         if other.size != self.size:
             raise ZooError(f"Sizes must agree. Received: {self.size} and {other.size}")
@@ -94,7 +99,7 @@ class Covariance:
         """(D, D) float64, centred, divided by the count.
 
         Raises:
-            ZooError: nothing was added yet.
+            ZooError: Nothing was added yet.
         """
         return self._scatter / self._counted()
 
@@ -103,7 +108,7 @@ class Covariance:
         """E[x x^T], (D, D) float64: what Huang et al. call the covariance matrix (section 3.1).
 
         Raises:
-            ZooError: nothing was added yet.
+            ZooError: Nothing was added yet.
         """
         moment = self._scatter / self._counted()
         moment += np.outer(self.mean, self.mean)

@@ -1,4 +1,4 @@
-"""How values change along the depth of a network."""
+"""Ratios and growth of values along the depth of a network."""
 
 import itertools
 from collections.abc import Mapping
@@ -12,15 +12,21 @@ def moment_ratios(moments: Mapping[str, float]) -> dict[str, float]:
     """q_l / q_L: each layer's moment over that of the highest. The first one is figure 3's.
 
     Args:
-        moments: name -> q, lowest layer first; see `error_moments`.
+        moments: Dict, name -> q, lowest layer first; see `error_moments`.
 
     Returns:
-        Name -> ratio, 1 for the last name.
+        Dict, name -> ratio, 1 for the last name.
 
     Raises:
-        ZooError: there are no moments, or the highest is 0 or not finite.
+        ZooError: There are no moments, or the highest is 0 or not finite.
 
-    Source: Xie et al., "All You Need is Beyond a Good Init", figures 3 and 4.
+    References:
+        Xie et al., "All You Need is Beyond a Good Init", figures 3 and 4.
+
+    Example:
+
+    >>> moment_ratios({"conv1": 6.0, "conv2": 2.0})
+    {'conv1': 3.0, 'conv2': 1.0}
     """
     names = list(moments)
     _positive({names[-1]: moments[names[-1]]} if names else {})
@@ -33,15 +39,21 @@ def neighbour_ratios(moments: Mapping[str, float]) -> dict[str, float]:
     Below 1 where errors grow on their way down: 1 / 1.21 at the layers of a plain BN-ReLU net.
 
     Args:
-        moments: name -> q, lowest layer first; see `error_moments`.
+        moments: Dict, name -> q, lowest layer first; see `error_moments`.
 
     Returns:
-        Name of the lower layer -> rho, for all names but the last.
+        Dict, name of the lower layer -> rho, for all names but the last.
 
     Raises:
-        ZooError: a moment is 0 or not finite, or there is none.
+        ZooError: A moment is 0 or not finite, or there is none.
 
-    Source: Xie et al., "All You Need is Beyond a Good Init", section 4; `zoo.layers.Modulation`.
+    References:
+        Xie et al., "All You Need is Beyond a Good Init", section 4; `zoo.layers.Modulation`.
+
+    Example:
+
+    >>> neighbour_ratios({"conv1": 4.0, "conv2": 1.0})
+    {'conv1': 0.5}
     """
     _positive(moments)
     pairs = itertools.pairwise(moments)
@@ -56,15 +68,18 @@ def growth_per_layer(values: Mapping[str, float]) -> float:
     Above 1 they explode, below 1 they vanish. The whole factor over L layers is growth^(L - 1).
 
     Args:
-        values: name -> positive number, lowest layer first, two or more: gradient norms, or
+        values: Dict, name -> positive number, lowest layer first, two or more: gradient norms, or
             square roots of moments, to be compared with `Ratios.growth`.
 
+    Returns:
+        Float.
+
     Raises:
-        ZooError: fewer than two values, or one that is 0 or not finite.
+        ZooError: Fewer than two values, or one that is 0 or not finite.
 
     Example:
 
-    >>> growth_per_layer({"conv1": 4.0, "conv2": 2.0, "conv3": 1.0})
+    >>> round(growth_per_layer({"conv1": 4.0, "conv2": 2.0, "conv3": 1.0}), 9)
     2.0
     """
     _positive(values)

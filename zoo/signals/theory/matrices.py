@@ -1,15 +1,29 @@
 """Norms and condition numbers of kernels."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.signals.theory.arrays import kernel_matrix
 from zoo.signals.theory.spectrum import largest_eigenvalue
 
 
-def spectral_norm(kernel) -> float:
+def spectral_norm(kernel: Any) -> float:
     """The largest singular value of a kernel reshaped to (fan_in, out).
 
-    Args and raises: as `kernel_matrix`.
+    Args:
+        kernel: Array, variable or tensor (…, in, out), two dimensions or more.
+
+    Returns:
+        Float.
+
+    Raises:
+        ZooError: Fewer than two dimensions, no elements, or NaN.
+
+    Example:
+
+    >>> round(spectral_norm([[3.0, 0.0], [0.0, 4.0]]), 9)
+    4.0
     """
     w = kernel_matrix(kernel)
     if w.shape[0] < w.shape[1]:
@@ -17,7 +31,7 @@ def spectral_norm(kernel) -> float:
     return float(np.sqrt(largest_eigenvalue(lambda v: w.T @ (w @ v), w.shape[1])))
 
 
-def condition_number(kernel) -> float:
+def condition_number(kernel: Any) -> float:
     """||W||_inf ||W^+||_inf, the condition number in the infinity norm.
 
     W is (out, fan_in), as in h = W x: ||W||_inf is the largest sum of absolute weights of a unit.
@@ -25,18 +39,20 @@ def condition_number(kernel) -> float:
     `numpy.linalg.matrix_rank` counts them, are left out of it. (Keras keeps W transposed; the
     transpose's infinity norm is another one.)
 
-    Source: Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip
-        Connections", section VI.A, figure 5. Which side the units are on is not told there; its
-        equation 2 has them in rows.
-
     Args:
-        kernel: as `kernel_matrix` takes it; reshaped to (fan_in, out) and transposed.
+        kernel: Array, variable or tensor (…, in, out), two dimensions or more; reshaped to
+            (fan_in, out) and transposed.
 
     Returns:
-        At least 1; NaN for a kernel of zeros.
+        Float, at least 1; NaN for a kernel of zeros.
 
     Raises:
-        ZooError: as `kernel_matrix`.
+        ZooError: Fewer than two dimensions, no elements, or NaN.
+
+    References:
+        Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip
+        Connections", section VI.A, figure 5. Which side the units are on is not said there; its
+        equation 2 has them in rows.
 
     Example:
 
@@ -50,10 +66,27 @@ def condition_number(kernel) -> float:
     return float(np.linalg.norm(w, np.inf) * np.linalg.norm(inverse, np.inf))
 
 
-def domination(kernel, gradient) -> float:
-    """sigma_max(gradient) / sigma_max(kernel); see `weight_domination`.
+def domination(kernel: Any, gradient: Any) -> float:
+    """sigma_max(gradient) / sigma_max(kernel): small where the weight dominates.
 
-    Args and raises: as `kernel_matrix`.
+    Args:
+        kernel: Array, variable or tensor (…, in, out), two dimensions or more.
+        gradient: Array of the kernel's shape.
+
+    Returns:
+        Float; infinite for a kernel of zeros with a gradient, NaN where both vanish.
+
+    Raises:
+        ZooError: Fewer than two dimensions, no elements, or NaN.
+
+    References:
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+        definition 1, section 4.1.
+
+    Example:
+
+    >>> round(domination([[4.0]], [[2.0]]), 9)
+    0.5
     """
     of_gradient, of_kernel = spectral_norm(gradient), spectral_norm(kernel)
     if of_kernel == 0:

@@ -13,13 +13,14 @@ from zoo.errors import ZooError
 class Spectrum:
     """The eigenvalues of a positive semidefinite matrix.
 
-    Source: Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of
-        DNNs", section 3, for the generalized condition number (footnote 2) and products of spectra
-        (proposition 1).
-
     Attributes:
-        eigenvalues: float64, descending: all D of them, or the largest alone.
-        size: D.
+        eigenvalues: Array, float64, descending: all D of them, or the largest alone.
+        size: Integer D.
+
+    References:
+        Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
+        section 3, for the generalized condition number (footnote 2) and products of spectra
+        (proposition 1).
 
     Example:
 
@@ -38,12 +39,15 @@ class Spectrum:
         What lies within the rounding of the largest eigenvalue, D * 2.2e-16 of it, becomes 0.
 
         Args:
-            matrix: (D, D) array.
-            largest_only: the largest eigenvalue alone, for large matrices: D^2 instead of D^3
-                operations.
+            matrix: Array (D, D).
+            largest_only: Boolean, the largest eigenvalue alone, for large matrices: D^2 instead of
+                D^3 operations.
+
+        Returns:
+            `Spectrum`.
 
         Raises:
-            ZooError: the matrix is not square.
+            ZooError: The matrix is not square.
         """
         matrix = np.asarray(matrix, "float64")
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
@@ -64,14 +68,14 @@ class Spectrum:
         """lambda_max / lambda_p, the generalized condition number.
 
         Args:
-            p: percentage of the eigenvalues in descending order: lambda_p is number
+            p: Float, percentage of the eigenvalues in descending order: lambda_p is number
                 ceil(p D / 100) from above. 100 is the ordinary condition number.
 
         Returns:
-            At least 1; infinite where lambda_p is 0, NaN for a matrix of zeros.
+            Float, at least 1; infinite where lambda_p is 0, NaN for a matrix of zeros.
 
         Raises:
-            ZooError: p is not within (0, 100], or only the largest eigenvalue is known.
+            ZooError: P is not within (0, 100], or only the largest eigenvalue is known.
         """
         if not 0 < p <= 100:
             raise ZooError(f"p is a percentage within (0, 100]. Received: p={p}")
@@ -90,6 +94,12 @@ class Spectrum:
 
         lambda_max and kappa of it are the products of those of the factors; kappa_p below 100% is
         not, and is taken from all D1 * D2 products.
+
+        Args:
+            other: `Spectrum`.
+
+        Returns:
+            `Spectrum` of size D1 D2.
         """
         products = np.outer(self.eigenvalues, other.eigenvalues).ravel()
         products.sort()
@@ -109,13 +119,13 @@ def largest_eigenvalue(
     orthogonalized in full; its first vector is random, from a fixed seed.
 
     Args:
-        times: v -> matrix @ v, of (D,) float64 vectors.
-        size: D.
-        tolerance: relative error of the result at which it stops.
-        steps: the most products; the result is then a lower bound, close in practice.
+        times: V -> matrix @ v, of (D,) float64 vectors.
+        size: Integer D.
+        tolerance: Float, relative error of the result at which it stops.
+        steps: Integer, the most products; the result is then a lower bound, close in practice.
 
     Returns:
-        The eigenvalue; 0 for a matrix of zeros.
+        Float, the eigenvalue; 0 for a matrix of zeros.
 
     Example:
 
