@@ -228,10 +228,12 @@ def _of_batch(signals: Signals, rests, thresholds) -> dict[str, ActivationStatis
     for name, count in signals["count"].items():
         rest = rests[name if name in rests else name.rpartition("#")[0]]
         active, nonzero = signals[f"active {rest}"][name]
-        moments = ("mean", "variance", "mean_absolute", "max_absolute")
         statistics[name] = ActivationStatistics(
             int(count),
-            *(signals[key][name].astype("float64") for key in moments),
+            mean=signals["mean"][name].astype("float64"),
+            variance=signals["variance"][name].astype("float64"),
+            mean_absolute=signals["mean_absolute"][name].astype("float64"),
+            max_absolute=signals["max_absolute"][name].astype("float64"),
             nonzero=nonzero / count,
             active=active / count,
             above=dict(zip(map(float, thresholds), signals["above"][name] / count, strict=True)),

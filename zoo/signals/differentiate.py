@@ -12,6 +12,7 @@ differentiate by.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import keras
 
@@ -32,7 +33,7 @@ def value_here(variable: keras.Variable):
 def _tensorflow(forward, finish):
     import tensorflow as tf
 
-    keys = []
+    keys: list[Any] = []
 
     @tf.function(autograph=False)
     def run(weights, *others):

@@ -129,7 +129,7 @@ class Probe:
         loss = self._loss_of_outputs(y, outputs) if self.backward else 0.0
         return loss, [read[signal][place] for signal, place in self._forward_keys]
 
-    def _loss_of_outputs(self, y, outputs):
+    def _loss_of_outputs(self, y: Any, outputs: Any) -> Any:
         if isinstance(outputs, dict) and all(len(loss.shape) == 0 for loss in outputs.values()):
             return sum(ops.cast(loss, "float32") for loss in outputs.values())
         if not ops.is_tensor(outputs):
@@ -139,6 +139,7 @@ class Probe:
             )
         if y is None:
             raise ZooError("Gradients need targets. Received: targets=None")
+        assert self._loss is not None
         return ops.mean(self._loss(y, ops.cast(outputs, "float32")))
 
     def _finish(self, weights, gradients):

@@ -7,7 +7,7 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.signals.probe import Probe
-from zoo.signals.taps import Tap, gradient_norm, mean_square
+from zoo.signals.taps import Tap, Where, gradient_norm, mean_square
 
 Layers = Sequence[str | keras.Layer] | None
 
@@ -104,7 +104,8 @@ def error_moments(
     """
     if at not in ("input", "output"):
         raise ZooError(f"at must be 'input' or 'output'. Received: {at!r}")
-    taps = {"q": Tap(f"{at}_gradient", mean_square)}
+    where: Where = "output_gradient" if at == "output" else "input_gradient"
+    taps = {"q": Tap(where, mean_square)}
     probe = Probe(model, taps, layers=layers, loss=loss, training=training)
     return _floats(probe(inputs, targets)["q"])
 

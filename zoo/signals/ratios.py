@@ -10,7 +10,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.signals.differentiate import differentiate
 from zoo.signals.probe import Probe
-from zoo.signals.taps import Tap
+from zoo.signals.taps import Tap, Where
 from zoo.signals.theory.ratios import Ratios
 
 
@@ -121,7 +121,7 @@ def _variances(block, x, error, training, seed) -> tuple[np.ndarray, ...]:
     x = _batch("x", x)
     error = None if error is None else _batch("error", error)
     call, weights, states = _pure(block, x, training)
-    drawn = []
+    drawn: list[np.ndarray] = []
 
     def forward(token, _, weights, states, x):
         y = call(weights, states, x + token("x", tuple(x.shape), "float32"))
@@ -181,7 +181,7 @@ def block_ratios(
     >>> block_ratios(model, x, y, ["scale"], loss="mse")
     {'scale': Ratios(forward=4.0, backward=4.0)}
     """
-    places = ("input", "output", "input_gradient", "output_gradient")
+    places: tuple[Where, ...] = ("input", "output", "input_gradient", "output_gradient")
     probe = Probe(
         model,
         {where: Tap(where, variance) for where in places},

@@ -179,7 +179,7 @@ def to_json(
             _finite(vars(finding) | {"layers": list(finding.layers)}) for finding in findings
         ],
         "signals": _finite(examination.signals),
-        "spectra": {k: _finite(c.inputs.eigenvalues.tolist()) for k, c in spectra.items()},
+        "spectra": _finite(spectra),
     }
 
 

@@ -176,17 +176,18 @@ def layers_of(
         if not chosen:
             raise ZooError(f"{model.name} has no layer with a kernel: name the layers to look at.")
     else:
-        by_name = {id(layer): layer for layer in known}
+        by_name: dict[int | str, keras.Layer] = {id(layer): layer for layer in known}
         by_name |= {layer.path: layer for layer in reversed(known)}
         by_name |= {_path(model, layer): layer for layer in reversed(known)}
         by_name |= {layer.name: layer for layer in reversed(known)}
         chosen = []
         for key in wanted:
-            layer = by_name.get(id(key) if isinstance(key, keras.Layer) else key)
+            name: int | str = id(key) if isinstance(key, keras.Layer) else key
+            layer = by_name.get(name)
             if layer is None:
-                name = key.name if isinstance(key, keras.Layer) else key
+                shown = key.name if isinstance(key, keras.Layer) else key
                 names = [k for k in by_name if isinstance(k, str)]
-                raise UnknownNameError(f"layer of {model.name}", name, names)
+                raise UnknownNameError(f"layer of {model.name}", shown, names)
             chosen.append(layer)
     # Layers of a subclassed model share names easily.
     taken: set[str] = set()
@@ -274,7 +275,7 @@ class Recorder:
         def call(*args, **kwargs):
             if not args:  # the input comes by name
                 args = (kwargs.pop(next(iter(inspect.signature(original).parameters))),)
-            inputs, *args = args
+            inputs, args = args[0], args[1:]
             calls[layer] = number = calls.get(layer, 0) + 1
             # A layer used again is another place of the graph.
             place = name if number == 1 else f"{name}#{number}"

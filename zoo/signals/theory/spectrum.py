@@ -119,7 +119,7 @@ def largest_eigenvalue(
     orthogonalized in full; its first vector is random, from a fixed seed.
 
     Args:
-        times: V -> matrix @ v, of (D,) float64 vectors.
+        times: Function v -> matrix @ v, of (D,) float64 vectors.
         size: Integer D.
         tolerance: Float, relative error of the result at which it stops.
         steps: Integer, the most products; the result is then a lower bound, close in practice.
@@ -136,6 +136,7 @@ def largest_eigenvalue(
     basis, tridiagonal = np.zeros((most, size)), np.zeros((most, most))
     w = np.random.default_rng(0).standard_normal(size)
     rest = float(np.linalg.norm(w))
+    largest = 0.0
     for k in range(most):
         basis[k] = w / rest
         w = times(basis[k])
@@ -152,3 +153,4 @@ def largest_eigenvalue(
             if rest * abs(vectors[-1, -1]) <= tolerance * largest or k == most - 1:
                 return largest
         tridiagonal[k, k + 1] = tridiagonal[k + 1, k] = rest
+    return largest
