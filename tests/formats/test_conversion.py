@@ -10,8 +10,8 @@ from keras import ops
 import zoo
 from tests.support.helpers import array, weight_gradients
 from zoo.errors import CheckpointError, ZooError
-from zoo.formats.conversion import _SOURCES
 from zoo.models.deferred import build_without_values
+from zoo.registry import find, variants
 
 torch = pytest.importorskip("torch")
 from tests.support import torch_nets  # noqa: E402
@@ -144,14 +144,14 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("architecture", _SOURCES)
+@pytest.mark.parametrize("architecture", [v.name for v in variants().values() if v.torch])
 def test_published_sizes(architecture):
     net, depth = PUBLISHED[architecture]
     with torch.device("meta"):
         tensors = net(depth).state_dict()
     model = build_without_values(lambda: zoo.create(architecture))
-    source = _SOURCES[architecture]
-    shapes = {source.name(v.path): sorted(v.shape) for v in model.weights}
+    names = find(architecture).torch
+    shapes = {names.tensor(v.path): sorted(v.shape) for v in model.weights}
     assert len(shapes) == len(model.weights)
     assert shapes == {
         name: sorted(value.shape)

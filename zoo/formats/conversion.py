@@ -1,9 +1,8 @@
 """Published PyTorch checkpoints as models of the zoo."""
 
 import os
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,20 +12,10 @@ from zoo.checkpoint.schema import refuse, show
 from zoo.errors import ZooError
 from zoo.formats.torch_file import read_torch_file
 from zoo.models.deferred import build_without_values, fill
+from zoo.models.torch_names import TorchNames
 from zoo.models.transfer import compare_shapes
-from zoo.models.vgg import CONVOLUTIONS
 from zoo.preprocessing import IMAGENET
-from zoo.registry import find
-
-_LEAVES = {
-    "kernel": "weight",
-    "bias": "bias",
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
-    "inner_bias": "bias",
-}
+from zoo.registry import find, variants
 
 
 def convert(
@@ -66,12 +55,13 @@ def convert(
     >>> model = zoo.convert(net.state_dict(), "seqnet50", activation=None)
     """
     variant = find(architecture)
-    if architecture not in _SOURCES:
+    source = variant.torch
+    if source is None:
+        known = [name for name, row in variants().items() if row.torch]
         raise ZooError(
             f"There are no PyTorch checkpoints for {architecture!r} that could be converted. "
-            f"There are for: {', '.join(_SOURCES)}."
+            f"There are for: {', '.join(known)}."
         )
-    source = _SOURCES[architecture]
     where = "state_dict"
     if isinstance(state_dict, str | os.PathLike):
         where = os.fspath(state_dict)
@@ -96,95 +86,6 @@ def convert(
         shorter = round(min(height, width) * IMAGENET.resize / IMAGENET.size[0])
         model.zoo_preprocess = replace(IMAGENET, size=(height, width), resize=shorter)
     return model
-
-
-@dataclass(frozen=True)
-class _Source:
-    """How the checkpoints of a family are named.
-
-    Attributes:
-        module: path of a layer -> name of the PyTorch module, None where there is none.
-        classifier: the module that has a row for every class.
-        tells: option -> the tensor that is there where the option is set.
-        flattened: path of the kernel behind `head_flatten`, whose rows PyTorch has in the order
-            (C, H, W).
-    """
-
-    module: Callable[[str], str | None]
-    classifier: str
-    tells: Mapping[str, str] = field(default_factory=dict)
-    flattened: str | None = None
-
-    def name(self, path: str) -> str:
-        """The name of the tensor that belongs to a variable of the zoo."""
-        layer, _, leaf = path.rpartition("/")
-        module = self.module(layer)
-        if module is None:
-            raise ZooError(
-                f"The published checkpoints have no tensor for {path}: leave the options that "
-                "bring it at their defaults."
-            )
-        return f"{module}.{_LEAVES[leaf]}"
-
-
-def _seqnet(layer: str) -> str | None:
-    ends = {
-        "stem_conv": "conv1.0",
-        "stem_norm": "conv1.1",
-        "head_norm": "classifier.2",
-        "head_dense": "classifier.4",
-    }
-    if layer in ends:
-        return ends[layer]
-    match = re.fullmatch(r"stage(\d+)_(\d+)_pair([12])/?(\w*)", layer)
-    if not match:
-        return None
-    stage, block, pair, part = match.groups()
-    modules = {
-        "": f"conv{pair}",  # the inner bias, a weight of the pair itself
-        "expand": f"conv{pair}",
-        "inner_norm": f"inter_bn{pair}",
-        "norm": f"bn{pair}",
-    }
-    module = "conv3" if (pair, part) == ("2", "contract") else modules.get(part)
-    return module and f"layer{stage}.{int(block) - 1}.{module}"
-
-
-def _resnet(layer: str) -> str | None:
-    ends = {"stem_conv": "conv1", "stem_norm": "bn1", "head_dense": "fc"}
-    if layer in ends:
-        return ends[layer]
-    match = re.fullmatch(r"stage(\d+)/block(\d+)/(shortcut_|)(conv|norm)(\d*)", layer)
-    if not match:
-        return None
-    stage, block, shortcut, kind, number = match.groups()
-    if shortcut:
-        module = "downsample.0" if kind == "conv" else "downsample.1"
-    else:
-        module = f"conv{number}" if kind == "conv" else f"bn{number}"
-    return f"layer{stage}.{int(block) - 1}.{module}"
-
-
-def _vgg(layer: str) -> str:
-    dense = {"hidden1_dense": 0, "hidden2_dense": 3, "head_dense": 6}
-    if layer in dense:
-        return f"classifier.{dense[layer]}"
-    stage, i, kind = re.fullmatch(r"stage(\d+)_(\d+)_(conv|norm)", layer).groups()
-    # One list of modules: Conv, BN, ReLU of every convolution, and a pooling behind every stage.
-    before = sum(3 * n + 1 for n in CONVOLUTIONS[: int(stage) - 1]) + 3 * (int(i) - 1)
-    return f"features.{before + (kind == 'norm')}"
-
-
-_SEQNET = _Source(
-    _seqnet,
-    "classifier.4",
-    {"inner_bias": "layer1.0.conv1.bias", "inner_norm": "layer1.0.inter_bn1.weight"},
-)
-_SOURCES = {
-    **dict.fromkeys(("seqnet50", "seqnet101"), _SEQNET),
-    **{f"resnet{depth}": _Source(_resnet, "fc") for depth in (18, 34, 50, 101, 152)},
-    "vgg19_bn": _Source(_vgg, "classifier.6", flattened="hidden1_dense/kernel"),
-}
 
 
 def _unwrap(state_dict: Any, where: str) -> dict[str, np.ndarray]:
@@ -215,10 +116,10 @@ def _array(value: Any, name: str, where: str) -> np.ndarray:
 
 
 def _match(
-    tensors: Mapping[str, np.ndarray], model: keras.Model, source: _Source, where: str
+    tensors: Mapping[str, np.ndarray], model: keras.Model, source: TorchNames, where: str
 ) -> dict[str, np.ndarray]:
     """Variable path -> array, after the proof that both sides fit."""
-    variables = {source.name(v.path): v for v in model.weights}
+    variables = {source.tensor(v.path): v for v in model.weights}
     shapes = {name: _torch_shape(v.shape) for name, v in variables.items()}
     problems = compare_shapes({name: array.shape for name, array in tensors.items()}, shapes)
     problems += [

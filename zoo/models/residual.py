@@ -8,6 +8,7 @@ Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", figure 4.
 """
 
 import dataclasses
+import re
 from typing import Annotated
 
 import keras
@@ -22,6 +23,7 @@ from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import STEMS, Stem, check_image, check_stem
 from zoo.models.options import Activation, Classes, InputShape, Range, Share, Strength, Width
+from zoo.models.torch_names import TorchNames
 from zoo.models.variant import Variant
 
 RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
@@ -270,6 +272,24 @@ def _head(last_bn: bool, dropout: float = 0.0) -> list[keras.Layer]:
     return head
 
 
+def _torch_module(layer: str) -> str | None:
+    ends = {"stem_conv": "conv1", "stem_norm": "bn1", "head_dense": "fc"}
+    if layer in ends:
+        return ends[layer]
+    match = re.fullmatch(r"stage(\d+)/block(\d+)/(shortcut_|)(conv|norm)(\d*)", layer)
+    if not match:
+        return None
+    stage, block, shortcut, kind, number = match.groups()
+    if shortcut:
+        module = "downsample.0" if kind == "conv" else "downsample.1"
+    else:
+        module = f"conv{number}" if kind == "conv" else f"bn{number}"
+    return f"layer{stage}.{int(block) - 1}.{module}"
+
+
+# Of torchvision.
+TORCH = TorchNames(_torch_module, "fc")
+
 # Errors in percent on CIFAR-10 and CIFAR-100, means of five runs (Huang et al., tables 1 and 2).
 CIFAR = {
     "resnet": {56: (7.52, 29.60), 110: (6.89, 28.30), 230: (7.35, 29.25), 1202: (9.42, 30.49)},
@@ -312,7 +332,9 @@ def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **fixed) 
     )
 
 
-def _large(name: str, depth: int, paper: str, fixed=None, defaults=None) -> Variant:
+def _large(
+    name: str, depth: int, paper: str, fixed=None, defaults=None, torch: TorchNames | None = None
+) -> Variant:
     error = IMAGENET.get(name)
     return Variant(
         name,
@@ -321,12 +343,13 @@ def _large(name: str, depth: int, paper: str, fixed=None, defaults=None) -> Vari
         defaults=defaults or {},
         paper=paper,
         published=f"ImageNet top-1 error {error}" if error else "",
+        torch=torch,
     )
 
 
 VARIANTS = [
     *(_small(f"resnet{d}", d, "resnet", RESNET) for d in (*SHALLOW, *DEEP, 2402)),
-    *(_large(f"resnet{d}", d, RESNET) for d in BLOCKS),
+    *(_large(f"resnet{d}", d, RESNET, torch=TORCH) for d in BLOCKS),
     *(_small(f"resnet{d}_lastbn", d, "lastbn", last_bn=True) for d in (*SHALLOW, *DEEP, 2402)),
     *(_large(f"resnet{d}_lastbn", d, CONDITIONING, {"last_bn": True}) for d in BLOCKS),
     *(_small(f"preresnet{d}", d, "preresnet", preactivation=True) for d in (*SHALLOW, *DEEP)),

@@ -4,6 +4,7 @@ Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", sections 4.2 and
 """
 
 import dataclasses
+import re
 from typing import Annotated, Literal
 
 import keras
@@ -16,6 +17,7 @@ from zoo.layers.layer_factory import LayerFactory
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import STEMS, Stem, check_stem
 from zoo.models.options import Activation, Classes, InputShape, Range, Strength, Width
+from zoo.models.torch_names import TorchNames
 from zoo.models.variant import Variant
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 
@@ -177,6 +179,36 @@ def seqnet(
     )
 
 
+def _torch_module(layer: str) -> str | None:
+    ends = {
+        "stem_conv": "conv1.0",
+        "stem_norm": "conv1.1",
+        "head_norm": "classifier.2",
+        "head_dense": "classifier.4",
+    }
+    if layer in ends:
+        return ends[layer]
+    match = re.fullmatch(r"stage(\d+)_(\d+)_pair([12])/?(\w*)", layer)
+    if not match:
+        return None
+    stage, block, pair, part = match.groups()
+    modules = {
+        "": f"conv{pair}",  # the inner bias, a weight of the pair itself
+        "expand": f"conv{pair}",
+        "inner_norm": f"inter_bn{pair}",
+        "norm": f"bn{pair}",
+    }
+    module = "conv3" if (pair, part) == ("2", "contract") else modules.get(part)
+    return module and f"layer{stage}.{int(block) - 1}.{module}"
+
+
+# Of the authors' program, which has `seqnet50` and `seqnet101`.
+TORCH = TorchNames(
+    _torch_module,
+    "classifier.4",
+    {"inner_bias": "layer1.0.conv1.bias", "inner_norm": "layer1.0.inter_bn1.weight"},
+)
+
 _ACCURACY = {
     18: "72.4 % (table 1)",
     34: "75.7 % (table 1; 75.3 % in table 4)",
@@ -192,6 +224,7 @@ VARIANTS = [
         paper=PAPER,
         published=f"ImageNet top-1 accuracy {accuracy}",
         weights="cifar10" if depth in (18, 50) else None,
+        torch=TORCH if depth >= 50 else None,
     )
     for depth, accuracy in _ACCURACY.items()
 ] + [

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 
 from zoo.models.options import Option, parse_options, read_options
+from zoo.models.torch_names import TorchNames
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Variant:
         published: the figures that the paper prints for it, in words.
         weights: tag of the checkpoint that `zoo.load(name)` gives, None while there is none.
         task: what it is for.
+        torch: names of published PyTorch checkpoints, for `zoo.convert`; None where there are none.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Variant:
     published: str = ""
     weights: str | None = None
     task: Literal["classification", "detection"] = "classification"
+    torch: TorchNames | None = None
 
     @property
     def options(self) -> dict[str, Any]:

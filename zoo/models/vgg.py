@@ -4,6 +4,8 @@ Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Rec
 configuration E, with batch normalization behind every convolution as torchvision has it.
 """
 
+import re
+
 import keras
 from keras import layers
 
@@ -12,6 +14,7 @@ from zoo.layers.layer_factory import Initializer, LayerFactory
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
 from zoo.models.options import Activation, Classes, InputShape, Share, Strength, Units, Width
+from zoo.models.torch_names import TorchNames
 from zoo.models.variant import Variant
 
 PAPER = (
@@ -93,4 +96,17 @@ def vgg_bn(
     return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)
 
 
-VARIANTS = [Variant("vgg19_bn", vgg_bn, paper=PAPER)]
+def _torch_module(layer: str) -> str:
+    dense = {"hidden1_dense": 0, "hidden2_dense": 3, "head_dense": 6}
+    if layer in dense:
+        return f"classifier.{dense[layer]}"
+    stage, i, kind = re.fullmatch(r"stage(\d+)_(\d+)_(conv|norm)", layer).groups()
+    # One list of modules: Conv, BN, ReLU of every convolution, and a pooling behind every stage.
+    before = sum(3 * n + 1 for n in CONVOLUTIONS[: int(stage) - 1]) + 3 * (int(i) - 1)
+    return f"features.{before + (kind == 'norm')}"
+
+
+# Of torchvision.
+TORCH = TorchNames(_torch_module, "classifier.6", flattened="hidden1_dense/kernel")
+
+VARIANTS = [Variant("vgg19_bn", vgg_bn, paper=PAPER, torch=TORCH)]
