@@ -4,6 +4,8 @@ import math
 
 import keras
 
+from zoo.errors import ZooError
+
 
 def multiply_adds(model: keras.Model) -> int:
     """Multiply-adds of all convolutions and dense layers for one input.
@@ -15,7 +17,7 @@ def multiply_adds(model: keras.Model) -> int:
         model: built for a fixed input size.
 
     Raises:
-        ValueError: the input size is open.
+        ZooError: the input size is open.
     """
     if hasattr(model, "multiply_adds_of_parts"):  # whose parts run several times, as detectors'
         return sum(model.multiply_adds_of_parts().values())
@@ -45,7 +47,7 @@ def _multiply_adds(layer) -> int:
     output = layer.compute_output_shape(layer.get_build_config()["input_shape"])
     positions = output[1:-1]
     if None in positions:
-        raise ValueError(
+        raise ZooError(
             "The cost depends on the input size: build the model with a fixed one. "
             f"Received: {layer.name} with outputs of shape {tuple(output)}"
         )

@@ -47,13 +47,13 @@ def maxnorm_plainnet(
     pixels), global average pooling at the end. Any image of at least 6x6 pixels fits.
 
     Args:
-        input_shape: (H, W, C) of the preprocessed image.
-        num_classes: size of the output; 0 gives the pooled features instead.
-        activation: "softmax" for probabilities, None for logits.
-        features: True for the outputs of the stages, {"P0", "P1", "P2"} (strides 1, 2 and about
-            4), in place of the head.
+        input_shape: tuple of int or None. (H, W, C) of the preprocessed image.
+        num_classes: int. Size of the output; 0 gives the pooled features instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        features: bool. True for the outputs of the stages, {"P0", "P1", "P2"} (strides 1, 2 and
+            about 4), in place of the head.
         nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.layers.LayerFactory`.
-        name: name of the model.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
@@ -111,13 +111,13 @@ def maxnorm_mlp(
     "naive" net has all three, "PlainNet-BN" the last two.
 
     Args:
-        depth: number of hidden dense layers.
-        input_shape: (H, W, C) of the preprocessed image, or (features,).
-        num_classes: size of the output; 0 gives the last hidden layer instead.
-        activation: "softmax" for probabilities, None for logits.
-        units: units of every hidden layer.
+        depth: int. Number of hidden dense layers.
+        input_shape: tuple of int or None. (H, W, C) of the preprocessed image, or (features,).
+        num_classes: int. Size of the output; 0 gives the last hidden layer instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        units: int. Units of every hidden layer.
         nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.layers.LayerFactory`.
-        name: name of the model.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, *input_shape) float -> (N, num_classes).

@@ -53,20 +53,21 @@ def mlp(
     for images cut and shrunk before the full curvature is computed.
 
     Args:
-        depth: number of hidden layers.
-        residual: whether a skip leads around every two of them.
-        input_shape: (features,), or (H, W, C) of the preprocessed image, which is flattened.
-        num_classes: size of the output; 0 gives the last hidden layer instead.
-        activation: "softmax" for probabilities, None for logits.
-        units: units of every hidden layer.
+        depth: int. Number of hidden layers.
+        residual: bool. Whether a skip leads around every two of them.
+        input_shape: tuple of int or None. (features,), or (H, W, C) of the preprocessed image,
+            which is flattened.
+        num_classes: int. Size of the output; 0 gives the last hidden layer instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        units: int. Units of every hidden layer.
         nonlinearity, norm, initializer, weight_decay: see `zoo.layers.LayerFactory`.
-        name: name of the model.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, *input_shape) float -> (N, num_classes).
 
     Raises:
-        ValueError: for a depth below 1; for a residual net if the depth is odd, or if the input
+        ZooError: for a depth below 1; for a residual net if the depth is odd, or if the input
             has not `units` features.
     """
     if depth < 1 or (residual and depth % 2):

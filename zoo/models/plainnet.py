@@ -46,22 +46,23 @@ def plainnet(
     and 3 has stride 2. Any image of at least 4x4 pixels fits.
 
     Args:
-        depth: number of weight layers, 6n + 2.
-        input_shape: (H, W, C) of the preprocessed image.
-        num_classes: size of the output; 0 gives the pooled features instead.
-        activation: "softmax" for probabilities, None for logits.
-        features: True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the head.
-        width: filters of the first stage.
+        depth: int. Number of weight layers, 6n + 2.
+        input_shape: tuple of int or None. (H, W, C) of the preprocessed image.
+        num_classes: int. Size of the output; 0 gives the pooled features instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        features: bool. True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the
+            head.
+        width: int. Filters of the first stage.
         nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm, beta: see
             `zoo.layers.LayerFactory`. The defaults are the paper's method without modulation;
             its baseline is `initializer="he_normal", orthonormal=0, weight_decay=1e-4`. Where there
             is no time for the paper's 64,000 steps, `initializer="delta_orthonormal", beta=1.0`
             and a rate of 0.01 make 110 layers learn from the first epoch on.
-        modulation: whether errors can be modulated in training, as the paper does for 110 layers:
-            a `zoo.layers.Modulation` behind each convolution's unit, which
+        modulation: bool. Whether errors can be modulated in training, as the paper does for 110
+            layers: a `zoo.layers.Modulation` behind each convolution's unit, which
             `zoo.callbacks.ModulationCallback` switches on. Weights are the same, and those of the
             layer `modulation`.
-        name: name of the model.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).

@@ -78,29 +78,30 @@ def small_resnet(
     twice, which takes three times as long.
 
     Args:
-        depth: number of weight layers, 6n + 2.
-        preactivation: Norm-Act before the convolutions. The first block of a stage applies its
-            first one before the split; the very first has none, for the stem ends with one.
-        final_norm: with pre-activation, whether a normalization comes before the last nonlinearity
-            (Huang et al.'s PreResNet) or not (their PreResNet_v1).
-        last_bn: whether a BatchNormalization stands between the pooling and the classifier, the
-            one difference of ResNetLastBN. (Before the pooling it does the same, they report.)
-        input_shape: (H, W, C) of the preprocessed image.
-        num_classes: size of the output; 0 gives the pooled features instead.
-        activation: "softmax" for probabilities, None for logits.
-        features: True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the head.
-        width: filters of the first stage. Shang et al. use 12, 16, 24 and 32.
-        shortcut: "identity_pad" (A of He et al.), "projection" (B), "projection3x3" (Xie et al.),
-            "none"; see `zoo.layers.ResidualBlock`.
-        nonlinearity: with "crelu", inside the blocks only.
+        depth: int. Number of weight layers, 6n + 2.
+        preactivation: bool. Norm-Act before the convolutions. The first block of a stage applies
+            its first one before the split; the very first has none, for the stem ends with one.
+        final_norm: bool. With pre-activation, whether a normalization comes before the last
+            nonlinearity (Huang et al.'s PreResNet) or not (their PreResNet_v1).
+        last_bn: bool. Whether a BatchNormalization stands between the pooling and the classifier,
+            the one difference of ResNetLastBN. (Before the pooling it does the same, they report.)
+        input_shape: tuple of int or None. (H, W, C) of the preprocessed image.
+        num_classes: int. Size of the output; 0 gives the pooled features instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        features: bool. True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the
+            head.
+        width: int. Filters of the first stage. Shang et al. use 12, 16, 24 and 32.
+        shortcut: str. "identity_pad" (A of He et al.), "projection" (B), "projection3x3" (Xie et
+            al.), "none"; see `zoo.layers.ResidualBlock`.
+        nonlinearity: str. With "crelu", inside the blocks only.
         norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
-        name: name of the model.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
 
     Raises:
-        ValueError: for a depth that is not 6n + 2, and an image too small.
+        ZooError: for a depth that is not 6n + 2, and an image too small.
     """
     if depth < 8 or (depth - 2) % 6:
         raise ZooError(f"depth must be 6n + 2 with n >= 1: 8, 14, 20, … Received: depth={depth}")
@@ -179,32 +180,33 @@ def large_resnet(
     a plain net of 44 layers for ImageNet; they do not describe it, and it is left out here.
 
     Args:
-        depth: 18, 34, 50, 101 or 152.
-        last_bn: whether a BatchNormalization stands between the pooling and the classifier, the
-            one difference of ResNetLastBN.
-        input_shape: (H, W, C) of the preprocessed image.
-        num_classes: size of the output; 0 gives the pooled features instead.
-        activation: "softmax" for probabilities, None for logits.
-        features: True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3" with
-            `stem="cifar"`, "P1" to "P4" with "tiny_imagenet"), in place of the head.
-        stem: "imagenet" for a 7x7/2 convolution and a max pooling 3x3/2, "cifar" for a 3x3/1
+        depth: int. 18, 34, 50, 101 or 152.
+        last_bn: bool. Whether a BatchNormalization stands between the pooling and the classifier,
+            the one difference of ResNetLastBN.
+        input_shape: tuple of int or None. (H, W, C) of the preprocessed image.
+        num_classes: int. Size of the output; 0 gives the pooled features instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        features: bool. True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3"
+            with `stem="cifar"`, "P1" to "P4" with "tiny_imagenet"), in place of the head.
+        stem: str. "imagenet" for a 7x7/2 convolution and a max pooling 3x3/2, "cifar" for a 3x3/1
             convolution, for images of about 32x32 pixels, "tiny_imagenet" for a 3x3/2
             convolution, for about 64x64.
-        width: filters of the first stage; a bottleneck gives 4 times as many.
-        final_conv: filters of one more 3x3 convolution before the pooling, 0 for none. Xie et
+        width: int. Filters of the first stage; a bottleneck gives 4 times as many.
+        final_conv: int. Filters of one more 3x3 convolution before the pooling, 0 for none. Xie et
             al.'s table 1 has 1024 in its nets of 34 and 101 layers.
-        dropout: share of the pooled features that training drops (Huang et al.'s table A1: 0.3).
-        shortcut: see `zoo.layers.ResidualBlock`.
-        nonlinearity: with "crelu", inside the blocks only, in a bottleneck behind the first two
-            convolutions.
+        dropout: float. Share of the pooled features that training drops (Huang et al.'s table A1:
+            0.3).
+        shortcut: str. See `zoo.layers.ResidualBlock`.
+        nonlinearity: str. With "crelu", inside the blocks only, in a bottleneck behind the first
+            two convolutions.
         norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
-        name: name of the model.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
 
     Raises:
-        ValueError: for another depth or stem, and an image too small.
+        ZooError: for another depth or stem, and an image too small.
     """
     if depth not in BLOCKS:
         raise ZooError(f"depth must be one of {', '.join(map(str, BLOCKS))}. Received: {depth}")

@@ -76,33 +76,34 @@ def seqnet(
     `stem="tiny_imagenet"`.
 
     Args:
-        depth: 18, 34, 50 or 101.
-        input_shape: (H, W, C) of the preprocessed image.
-        num_classes: size of the output; 0 gives the pooled features behind BN - ReLU instead.
-        activation: "softmax" for probabilities, None for logits.
-        features: True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3" with
-            `stem="cifar"`, "P1" to "P4" with "tiny_imagenet"), in place of the head.
-        stem: "imagenet" for a 7x7/2 convolution, BN and a max pooling 3x3/2; "cifar" for a 3x3/1
-            convolution and BN, for images of about 32x32 pixels; "tiny_imagenet" for a 3x3/2
+        depth: int. 18, 34, 50 or 101.
+        input_shape: tuple of int or None. (H, W, C) of the preprocessed image.
+        num_classes: int. Size of the output; 0 gives the pooled features behind BN - ReLU instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        features: bool. True for the outputs of the stages, {"P2", "P3", "P4", "P5"} ("P0" to "P3"
+            with `stem="cifar"`, "P1" to "P4" with "tiny_imagenet"), in place of the head.
+        stem: str. "imagenet" for a 7x7/2 convolution, BN and a max pooling 3x3/2; "cifar" for a
+            3x3/1 convolution and BN, for images of about 32x32 pixels; "tiny_imagenet" for a 3x3/2
             convolution and BN, for about 64x64. None has a ReLU.
-        width: filters of the stem.
-        init: how pairs start, "R", "O" or "L": see `zoo.initializers.SeqExpand`.
-        tie_conv2: whether the first pair of a block has one kernel for good.
-        tie_conv4: the same for the second pair, of the nets that have one.
-        inner_bias: whether a bias comes before the ReLU of a pair (table 3b).
-        inner_norm: whether a batch normalization comes before the ReLU of a pair (table 3b).
-        position: which convolution of a block is the 3x3 one: 1, 2, or 3 (table 3c).
-        orthogonal: strength of `zoo.regularizers.ScaledOrthogonalRegularizer`, on the 1x1
+        width: int. Filters of the stem.
+        init: str. How pairs start, "R", "O" or "L": see `zoo.initializers.SeqExpand`.
+        tie_conv2: bool. Whether the first pair of a block has one kernel for good.
+        tie_conv4: bool. The same for the second pair, of the nets that have one.
+        inner_bias: bool. Whether a bias comes before the ReLU of a pair (table 3b).
+        inner_norm: bool. Whether a batch normalization comes before the ReLU of a pair (table 3b).
+        position: int. Which convolution of a block is the 3x3 one: 1, 2, or 3 (table 3c).
+        orthogonal: float. Strength of `zoo.regularizers.ScaledOrthogonalRegularizer`, on the 1x1
             convolutions, together with
-        weight_decay: coefficient d of L2 weight decay, whose gradient is d * w, on all kernels.
-        skip: whether skip connections lead around the blocks.
-        name: name of the model.
+        weight_decay: float. Coefficient d of L2 weight decay, whose gradient is d * w, on all
+            kernels.
+        skip: bool. Whether skip connections lead around the blocks.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
 
     Raises:
-        ValueError: for another depth, stem, init or position, an image too small, and for
+        ZooError: for another depth, stem, init or position, an image too small, and for
             `position=3` or `tie_conv4` where blocks have one pair.
     """
     if depth not in BLOCKS:

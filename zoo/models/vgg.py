@@ -50,22 +50,22 @@ def vgg_bn(
     equal.
 
     Args:
-        input_shape: (H, W, C) of the preprocessed image.
-        num_classes: size of the output; 0 gives the last hidden layer instead.
-        activation: "softmax" for probabilities, None for logits.
-        features: True for the outputs of the stages behind their pooling, {"P1", …, "P5"}, in
+        input_shape: tuple of int or None. (H, W, C) of the preprocessed image.
+        num_classes: int. Size of the output; 0 gives the last hidden layer instead.
+        activation: str or None. "softmax" for probabilities, None for logits.
+        features: bool. True for the outputs of the stages behind their pooling, {"P1", …, "P5"}, in
             place of the head.
-        width: filters of the first stage.
-        units: units of the two hidden dense layers.
-        dropout: share of these units that training drops.
+        width: int. Filters of the first stage.
+        units: int. Units of the two hidden dense layers.
+        dropout: float. Share of these units that training drops.
         initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
-        name: name of the model.
+        name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
 
     Raises:
-        ValueError: for an image below 32x32, or of open size without `features`.
+        ZooError: for an image below 32x32, or of open size without `features`.
     """
     check_image(name, input_shape, least=32)
     if None in input_shape and not features:
