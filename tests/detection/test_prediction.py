@@ -13,7 +13,7 @@ from zoo.cli import main
 from zoo.detection import masks
 from zoo.detection.training_arrays import resize_and_pad
 from zoo.errors import ImageError, ZooError
-from zoo.hub.upload import stage
+from zoo.hub.upload import prepare_upload
 from zoo.preprocessing import IMAGENET, normalize
 
 ARGS = {
@@ -94,8 +94,8 @@ def test_threshold(model, photos):
 
 
 def test_ready_for_the_hub(folder, model, photos, tmp_path):
-    staged = stage(folder, tmp_path, "hf://me/street", {})
-    assert "is a detector" in staged.remark  # there is no network of Keras's own layers beside it
+    upload = prepare_upload(folder, tmp_path, "hf://me/street", {})
+    assert "is a detector" in upload.remark  # there is no network of Keras's own layers beside it
     text = (tmp_path / "README.md").read_text()
     assert 'pipeline_tag: "image-segmentation"' in text
     assert "zoo.detection.predict(model" in text

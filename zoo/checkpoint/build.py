@@ -62,16 +62,16 @@ def check_facts(card: Card, where: str, model: keras.Model, options: dict[str, A
     classes = options.get("num_classes")
     if card.labels and classes is not None and len(card.labels) != classes:
         refuse(where, f"labels must be {classes}, as many as classes. Received: {len(card.labels)}")
-    how = card.preprocess
+    preprocess = card.preprocess
     shape = model.input_shape[1:]
     if len(shape) == 3 and any(
-        side not in (None, given)
-        for side, given in zip(shape, (*how.size, how.channels), strict=True)
+        side not in (None, prepared)
+        for side, prepared in zip(shape, (*preprocess.size, preprocess.channels), strict=True)
     ):
         refuse(
             where,
             f"preprocess must give arrays of the model's input shape {shape}. "
-            f"Received: size={how.size}, channels={how.channels}",
+            f"Received: size={preprocess.size}, channels={preprocess.channels}",
         )
     paths = [v.path for v in model.weights]
     for layer in card.head:

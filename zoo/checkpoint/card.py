@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -82,8 +82,8 @@ class Origin:
     def __str__(self) -> str:
         length = [f"{self.epochs} epochs"] if self.epochs else []
         data = [f"on {self.data}"] if self.data else []
-        told = " ".join(length + data)
-        return f"{self.name}, version {self.version}" + (f" ({told})" if told else "")
+        details = " ".join(length + data)
+        return f"{self.name}, version {self.version}" + (f" ({details})" if details else "")
 
     @classmethod
     def of(cls, card: "Card") -> "Origin":
@@ -214,10 +214,10 @@ def to_json(card: Card) -> str:
     return _format(dataclasses.asdict(card)) + "\n"
 
 
-def _ranges(card: Card):
+def _ranges(card: Card) -> Iterator[tuple[str, Any, str, Any]]:
     """(field, what was received, what is allowed, is it right?) beyond the types."""
-    how, training = card.preprocess, card.training
-    lengths = (*how.size, how.resize)
+    preprocess, training = card.preprocess, card.training
+    lengths = (*preprocess.size, preprocess.resize)
     yield "zoo_format", card.zoo_format, str(ZOO_FORMAT), card.zoo_format == ZOO_FORMAT
     yield "name", card.name, "'architecture.tag'", _NAME.fullmatch(card.name)
     architecture = card.name.partition(".")[0]
@@ -226,7 +226,7 @@ def _ranges(card: Card):
     yield "params", card.params, "0 or more", card.params >= 0
     allowed = f"integers from 1 to {_MAX_SIDE}"
     yield "preprocess", lengths, allowed, all(1 <= v <= _MAX_SIDE for v in lengths)
-    yield "preprocess.scale", how.scale, "other than 0", how.scale
+    yield "preprocess.scale", preprocess.scale, "other than 0", preprocess.scale
     unique = "different layer names"
     yield "head", card.head, unique, all(card.head) and len(set(card.head)) == len(card.head)
     whole = f"{WEIGHTS_FILE} or all shards and {INDEX_FILE}"

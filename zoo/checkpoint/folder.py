@@ -82,8 +82,8 @@ def save_checkpoint(
     variant, args = resolve(card, where)
     own = build_without_values(lambda: create_model(card, where, args))
     check_facts(card, where, own, variant.options | args)
-    expected, given = specs_of(own, card, where), specs_of(model, card, where)
-    problems = compare_shapes(*(_shapes(specs) for specs in (given, expected)))
+    expected, received = specs_of(own, card, where), specs_of(model, card, where)
+    problems = compare_shapes(*(_shapes(specs) for specs in (received, expected)))
     if problems:
         refuse(where, f"the model is not {card.architecture} with the args: it {problems[0]}")
 
@@ -110,10 +110,11 @@ def weight_contents(
         return _stored(variables[path], expected[path][1], where)
 
     shards = split(expected, max_shard_size)
-    contents: dict[str, Content] = {
-        file: lambda _, names=names: encode(names, expected, stored)
-        for file, names in shards.items()
-    }
+
+    def content(names: list[str]) -> Content:
+        return lambda _: encode(names, expected, stored)
+
+    contents = {file: content(names) for file, names in shards.items()}
     if len(shards) > 1:
         contents[INDEX_FILE] = lambda _: [encode_index(shards, expected)]
     return contents
@@ -214,11 +215,12 @@ def load_checkpoint(
         refuse(where, f"params must be those of the args, which are more. Received: {card.params}")
     check_facts(card, where, own, options)
     expected = specs_of(own, card, where)
-    pretrained = expected
+    pretrained = set(expected)
     if features:
         model = build_without_values(lambda: create_model(card, where, args | wanted))
-        pretrained = specs_of(model, card, where)
-        if not pretrained.items() <= expected.items():
+        specs = specs_of(model, card, where)
+        pretrained = set(specs)
+        if not specs.items() <= expected.items():
             refuse(where, "the weights of its feature pyramid are not those of the model")
     if num_classes is not None:
         if wanted["num_classes"] != options["num_classes"]:

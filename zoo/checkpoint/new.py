@@ -64,7 +64,7 @@ def new_card(
     layers = model._flatten_layers()
     norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     names = {layer.name for layer in layers}
-    defaults = {
+    defaults: dict[str, Any] = {
         "version": 1,
         "head": tuple(layer for layer in HEAD_LAYERS if layer in names),
         "dtype": "float32",

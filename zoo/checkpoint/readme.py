@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo.checkpoint.card import KERAS_FILES, Card
@@ -12,8 +12,8 @@ from zoo.registry import find
 CURVE_FILE = "curve.png"
 
 _FIND = (
-    'found = zoo.detection.predict(model, "picture.png")  # boxes, scores, labels, masks\n'
-    'zoo.detection.draw("picture.png", found, model.zoo_card.labels).save("objects.png")'
+    'objects = zoo.detection.predict(model, "picture.png")  # boxes, scores, labels, masks\n'
+    'zoo.detection.draw("picture.png", objects, model.zoo_card.labels).save("objects.png")'
 )
 _USE = {
     "image-classification": (
@@ -98,7 +98,7 @@ def _facts(card: Card) -> list[tuple[str, str]]:
             ("backend, device", f"{training.backend}, {training.device}"),
             ("time", _duration(training.wall_time)),
         ]
-    else:  # by a program of the author's own, who may have told little
+    else:  # by a program of the author's own, who may have said little
         facts = [
             ("program", "of the author's own, not a recipe of the zoo"),
             ("settings", ", ".join(training.settings)),
@@ -212,7 +212,7 @@ def _text(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *[tuple(map(_text, row)) for row in rows]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -86,7 +86,7 @@ def show(value: Any) -> str:
 
 def _read(hint: Any, value: Any, where: str, path: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return read_record(hint, value, where, path)
     if origin is UnionType:
         return _read_union(arguments, value, where, path)

@@ -111,7 +111,7 @@ def read_weights(folder: Path, card: Card, expected: Mapping[str, Spec]) -> dict
     Raises:
         CheckpointError: a file is missing, damaged, or holds other tensors.
     """
-    parts = {WEIGHTS_FILE: expected}
+    parts: Mapping[str, Mapping[str, Spec]] = {WEIGHTS_FILE: expected}
     if INDEX_FILE in card.files:
         parts = _parts(folder, card, expected)
     for file, specs in parts.items():
@@ -122,7 +122,7 @@ def read_weights(folder: Path, card: Card, expected: Mapping[str, Spec]) -> dict
                 f"cannot hold the weights of this model: the card says {size:,} bytes, the "
                 f"model's tensors have {least:,}",
             )
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for file, specs in parts.items():
         try:
             arrays |= _read_tensors(folder / file, card.files[file], specs)
@@ -151,7 +151,9 @@ def _parts(folder: Path, card: Card, expected: Mapping[str, Spec]) -> dict[str, 
     return parts
 
 
-def _read_tensors(path: Path, entry: FileEntry, expected: Mapping[str, Spec]) -> dict:
+def _read_tensors(
+    path: Path, entry: FileEntry, expected: Mapping[str, Spec]
+) -> dict[str, np.ndarray]:
     where = str(path)
     tensors = parse_tensors(_read(path, entry, _most_begin_at(expected)), where)
     _compare(where, tensors, expected)
@@ -188,8 +190,8 @@ def _read(path: Path, entry: FileEntry, begin: int = 0) -> np.ndarray:
         begin += 8 + int.from_bytes(file.peek(8)[:8], "little")
         data = memory[-(memory.ctypes.data + begin) % ALIGNMENT :][: entry.size]
         # Hashed while it is in the processor's cache.
-        while count := file.readinto(data[end : end + _CHUNK]):
-            digest.update(data[end : end + count])
+        while count := file.readinto(data[end : end + _CHUNK].data):
+            digest.update(data[end : end + count].data)
             end += count
     _check_end(path, end, entry)
     if digest.hexdigest() != entry.sha256:
@@ -208,9 +210,11 @@ def _compare(where: str, tensors: Mapping[str, Tensor], expected: Mapping[str, S
     problems = compare_names(tensors, expected)
     for name in sorted(tensors.keys() & expected.keys()):
         shape, dtype = expected[name]
-        found = tensors[name].shape, tensors[name].dtype
-        if found != (shape, _CODES[dtype]):
-            problems.append(f"has {name} as {found[1]}{found[0]}, not {_CODES[dtype]}{shape}")
+        stored = tensors[name]
+        if (stored.shape, stored.dtype) != (shape, _CODES[dtype]):
+            problems.append(
+                f"has {name} as {stored.dtype}{stored.shape}, not {_CODES[dtype]}{shape}"
+            )
     if problems:
         refuse(where, f"does not fit the model: it {'; it '.join(problems[:4])}")
 

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -128,7 +128,7 @@ class _Reader:
         order = self._entry("byteorder") if f"{self.folder}byteorder" in self.entries else b"little"
         if order not in (b"little", b"big"):
             refuse(where, f"byteorder must be 'little' or 'big'. Received: {show(order)}")
-        self.order = order.decode()
+        self.order: Literal["little", "big"] = "little" if order == b"little" else "big"
         self.storage = functools.cache(self._read_storage)
 
     def read(self) -> dict[str | int, Any]:

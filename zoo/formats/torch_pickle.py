@@ -57,7 +57,9 @@ def read_pickle(
         raise CheckpointError(f"{where}: data.pkl is damaged ({reason}).") from error
 
 
-def _run(data, where, names, persistent):
+def _run(
+    data: bytes, where: str, names: Mapping[str, Any], persistent: Callable[[Any], Any]
+) -> Any:
     stack: list[Any] = []
     marks: list[int] = []
     memo: dict[int, Any] = {}
@@ -77,7 +79,8 @@ def _run(data, where, names, persistent):
             )
         return names[name]
 
-    for instruction, argument, _ in pickletools.genops(data):
+    for instruction, operand, _ in pickletools.genops(data):
+        argument: Any = operand
         match instruction.name:
             case "PROTO" | "FRAME":
                 pass
@@ -133,7 +136,7 @@ def _run(data, where, names, persistent):
     raise ValueError("no end")
 
 
-def _expect(kind, value):
+def _expect(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"{show(value)} where a {getattr(kind, '__name__', kind)} should be")
     return value

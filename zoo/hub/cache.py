@@ -53,7 +53,7 @@ def list_cached(pattern: str = "*") -> list[Cached]:
     Raises:
         ZooError: the cache is not a folder.
     """
-    found = []
+    cached = []
     for repo in _scan().repos:
         for revision in repo.revisions if repo.repo_type == "model" else ():
             folder = Path(revision.snapshot_path)
@@ -70,8 +70,8 @@ def list_cached(pattern: str = "*") -> list[Cached]:
             if fnmatchcase(name, pattern) or fnmatchcase(repo.repo_id, pattern):
                 size, used = revision.size_on_disk, repo.last_accessed
                 commit = revision.commit_hash
-                found.append(Cached(name, repo.repo_id, commit, size, used, folder, card))
-    return sorted(found, key=lambda c: (c.name, c.repo, c.commit))
+                cached.append(Cached(name, repo.repo_id, commit, size, used, folder, card))
+    return sorted(cached, key=lambda c: (c.name, c.repo, c.commit))
 
 
 def damaged_files(cached: Cached) -> list[str]:

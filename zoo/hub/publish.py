@@ -19,7 +19,7 @@ from zoo.hub.errors import translated
 from zoo.hub.pins import read_pins
 from zoo.hub.published import Published
 from zoo.hub.repository import compare, look, send, verify
-from zoo.hub.upload import entry_of, stage, weights_of
+from zoo.hub.upload import entry_of, prepare_upload, weights_of
 
 
 def publish(
@@ -62,7 +62,7 @@ def publish(
         Repository, commit and files.
 
     Raises:
-        ZooError: something about the model is not told, or the repository holds other weights
+        ZooError: something about the model is missing, or the repository holds other weights
             under this name and version.
         CheckpointError: the card is not true of the model, or the folder is damaged.
         HubError: the Hub cannot be reached or refuses, somebody else has committed meanwhile, or
@@ -96,24 +96,24 @@ def publish(
         state = look(api, repo)
     with tempfile.TemporaryDirectory() as name, float32():
         folder = Path(name)
-        staged = stage(model, folder, to, card, max_shard_size)
+        upload = prepare_upload(model, folder, to, card, max_shard_size)
         local = {path.name: entry_of(path) for path in sorted(folder.iterdir())}
-        _check_version(staged.card, state.card, to)
+        _check_version(upload.card, state.card, to)
         changes = tuple(compare(folder, local, state.files))
         commit = state.head if all(c.what == "unchanged" for c in changes) else None
-        if tag in state.tags and state.tags[tag] != commit:
+        if tag is not None and state.tags.get(tag, commit) != commit:
             raise ZooError(
                 f"{to} has a tag {tag!r} already, and tags are not moved: choose another."
             )
         published = Published(
             repo=repo,
-            name=staged.card.name,
-            version=staged.card.version,
+            name=upload.card.name,
+            version=upload.card.version,
             commit=commit,
             tag=tag,
             files=changes,
-            rounding=staged.rounding,
-            remark=staged.remark,
+            rounding=upload.rounding,
+            remark=upload.remark,
         )
         if dry_run:
             return published
@@ -126,11 +126,11 @@ def publish(
                     folder,
                     changes,
                     private=private,
-                    message=message or f"{staged.card.name}, version {staged.card.version}",
+                    message=message or f"{upload.card.name}, version {upload.card.version}",
                 )
             if tag and tag not in state.tags:
                 api.create_tag(repo, tag=tag, revision=commit)
-            verify(api, repo, commit, local, staged.model)
+            verify(api, repo, commit, local, upload.model)
     return dataclasses.replace(published, commit=commit)
 
 

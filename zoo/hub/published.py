@@ -24,7 +24,7 @@ class Published:
     Attributes:
         repo: "org/name".
         name, version: of the checkpoint.
-        commit: that holds it; None for a dry run that found something to send.
+        commit: that holds it; None for a dry run with something to send.
         tag: of that commit, or None.
         files: all of the checkpoint, and those that are removed.
         rounding: largest relative change of a tensor by float16, ||stored - w|| / ||w||.

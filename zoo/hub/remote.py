@@ -96,8 +96,7 @@ def fetch(
 
 def is_cached(repo: str, commit: str) -> bool:
     """Whether the card of this commit is in the cache; makes no request."""
-    found = client().try_to_load_from_cache(repo, CARD_FILE, revision=commit)
-    return isinstance(found, str)
+    return isinstance(client().try_to_load_from_cache(repo, CARD_FILE, revision=commit), str)
 
 
 def repair(repo: str, folder: Path) -> bool:
@@ -159,8 +158,8 @@ def is_content_of_its_blob(path: Path) -> bool:
 def _fetch_card(repo: str, revision: str, sha256: str | None) -> Path:
     for _ in range(2):
         path = _fetch_file(repo, CARD_FILE, revision, range(MAX_BYTES + 1))
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if is_content_of_its_blob(path) and sha256 in (None, found):
+        received = hashlib.sha256(path.read_bytes()).hexdigest()
+        if is_content_of_its_blob(path) and sha256 in (None, received):
             return path
         _discard(path)
     problem = "is damaged" if sha256 is None else "is not the one that this zoo was published with"
@@ -176,19 +175,19 @@ def _fetch_file(repo: str, name: str, revision: str, sizes: range) -> Path:
 
     with translated(repo, revision, name), _telling():
         # What the server says of the file, or of the cache where that settles it.
-        found = _again(lambda: download(repo, name, revision=revision, dry_run=True))
-        if found.is_cached and found.file_size not in sizes:
-            _discard(Path(found.local_path))
-            found = _again(lambda: download(repo, name, revision=revision, dry_run=True))
-    if found.file_size not in sizes:
-        size = "an unknown number of" if found.file_size is None else f"{found.file_size:,}"
+        answer = _again(lambda: download(repo, name, revision=revision, dry_run=True))
+        if answer.is_cached and answer.file_size not in sizes:
+            _discard(Path(answer.local_path))
+            answer = _again(lambda: download(repo, name, revision=revision, dry_run=True))
+    if answer.file_size not in sizes:
+        size = "an unknown number of" if answer.file_size is None else f"{answer.file_size:,}"
         right = f"{sizes[0]:,}" if len(sizes) == 1 else f"at most {sizes[-1]:,}"
         refuse(
             f"{PREFIX}{repo}@{revision}",
             f"{name} has {size} bytes on the Hub where {right} are right; it was not downloaded",
         )
-    path = Path(found.local_path)
-    if found.is_cached and path.exists():  # else only another commit has the same content
+    path = Path(answer.local_path)
+    if answer.is_cached and path.exists():  # else only another commit has the same content
         return path
     with translated(repo, revision, name):
         return Path(_again(lambda: download(repo, name, revision=revision)))

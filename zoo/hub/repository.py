@@ -39,12 +39,12 @@ def look(api, repo: str) -> State:
         head = api.model_info(repo).sha
     except RepositoryNotFoundError:  # or private, as making it will show
         return State(None, {}, None, {})
-    found = {f.path: f for f in api.list_repo_tree(repo, revision=head) if hasattr(f, "blob_id")}
-    files = {name: f.lfs.sha256 if f.lfs else f.blob_id for name, f in found.items()}
+    entries = {f.path: f for f in api.list_repo_tree(repo, revision=head) if hasattr(f, "blob_id")}
+    files = {name: f.lfs.sha256 if f.lfs else f.blob_id for name, f in entries.items()}
     card = None
-    if CARD_FILE in found:
+    if CARD_FILE in entries:
         where = f"{remote.PREFIX}{repo}@{head[:7]}: {CARD_FILE}"
-        if found[CARD_FILE].size > MAX_BYTES:
+        if entries[CARD_FILE].size > MAX_BYTES:
             raise HubError(f"{where} is too large to be a card: choose another repository.")
         with tempfile.TemporaryDirectory() as cache:
             path = api.hf_hub_download(repo, CARD_FILE, revision=head, cache_dir=cache)
@@ -58,11 +58,13 @@ def compare(
 ) -> Iterator[Change]:
     """What becomes of each file; of theirs, only files that checkpoints have are removed."""
     for name, entry in local.items():
-        what = "new"
-        if name in theirs:
-            same = theirs[name] in (entry.sha256, _git_hash(folder / name, entry.size))
-            what = "unchanged" if same else "changed"
-        yield Change(what, name, entry.size, entry.sha256)
+        same = theirs.get(name) in (entry.sha256, _git_hash(folder / name, entry.size))
+        yield Change(
+            "unchanged" if same else "changed" if name in theirs else "new",
+            name,
+            entry.size,
+            entry.sha256,
+        )
     for name in sorted(theirs.keys() - local.keys()):
         if _is_ours(name):
             yield Change("removed", name, 0, "")
@@ -98,7 +100,7 @@ def send(
         repo: "org/name".
         parent: the head that was looked at; None to make the repository.
         folder: of the files.
-        changes: as `compare` found them.
+        changes: of `compare`.
         private: whether a repository that is made is private.
         message: of the commit.
     """

@@ -56,7 +56,7 @@ _NEEDED = ("name", "args", "preprocess", "labels", "training", "license")
 
 
 @dataclass(frozen=True)
-class Staged:
+class Upload:
     """A folder that is ready to go up.
 
     Attributes:
@@ -72,13 +72,13 @@ class Staged:
     remark: str
 
 
-def stage(
+def prepare_upload(
     source: keras.Model | str | os.PathLike,
     folder: Path,
     address: str,
     fields: Mapping[str, Any],
     max_shard_size: int = MAX_SHARD_SIZE,
-) -> Staged:
+) -> Upload:
     """Writes all files of a checkpoint as they are to be published, and loads them again.
 
     Args:
@@ -90,7 +90,7 @@ def stage(
         max_shard_size: see `save_checkpoint`.
 
     Raises:
-        ZooError: something about the model is not told; or its weights are not those of its
+        ZooError: something about the model is missing; or its weights are not those of its
             card, and it has no other name or version.
         CheckpointError: the card is not true of the model, or the folder is damaged.
     """
@@ -126,7 +126,7 @@ def stage(
     card = read_card(folder)
     stored.zoo_card = card
     rounding = _rounding(model, stored) if card.dtype == "float16" else 0.0
-    return Staged(card, stored, rounding, remark)
+    return Upload(card, stored, rounding, remark)
 
 
 def entry_of(path: Path) -> FileEntry:
@@ -151,7 +151,7 @@ def _of_new_model(model: keras.Model, fields: dict[str, Any]) -> Card:
 
 def _of_known(base: Card, fields: dict[str, Any], trained: bool) -> Card:
     """The card of a model that has one, and perhaps other weights by now: what was measured and
-    told of the old ones is dropped."""
+    said of the old ones is dropped."""
     card = dataclasses.replace(base, **fields)
     if not trained and card.dtype == base.dtype:
         return card
@@ -169,7 +169,7 @@ def _of_known(base: Card, fields: dict[str, Any], trained: bool) -> Card:
         return card
     if "training" not in fields:
         raise ZooError(
-            f"The model was trained beyond {base.name}. Tell how: "
+            f"The model was trained beyond {base.name}. Describe that: "
             'training=zoo.checkpoint.Training(data="…", epochs=…).'
         )
     if "labels" not in fields and not base.labels and base.head:
