@@ -169,3 +169,50 @@ def test_nan_is_told():
     model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
     with pytest.raises(ZooError, match="NaN"):
         predict(model, noise(16, 16))
+
+
+# One output, no classifier, no card ------------------------------------------------------------
+
+
+def binary(activation):
+    inputs = keras.Input((16, 16, 1))
+    x = keras.layers.Dense(1, activation=activation)(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_one_output_is_a_sigmoids(activation):
+    model, x = with_card(binary(activation), labels=("cat",)), noise(4, 16, 16, 1)
+    outputs = model.predict_on_batch(preprocess(HOW, x))[:, 0]
+    p = outputs if activation else 1 / (1 + np.exp(-outputs.astype("float64")))
+    results = predict(model, x)
+    assert [[label for label, _ in r] for r in results] == [["cat"]] * 4
+    np.testing.assert_allclose([r[0][1] for r in results], p, rtol=1e-6)
+    for result, value in zip(predict(model, x, labels=("dog", "cat")), p, strict=True):
+        assert dict(result) == pytest.approx({"dog": 1 - value, "cat": value})
+
+
+def test_softmax_of_one_output_is_refused():
+    with pytest.raises(ZooError, match="one output, whose softmax is always 1"):
+        predict(with_card(binary("softmax")), noise(16, 16, 1))
+
+
+@pytest.mark.parametrize("name", ["seqnet18", "resnet20", "preresnet20"])
+def test_features_are_no_classes(name):
+    size = {"stem": "cifar", "width": 4} if name == "seqnet18" else {"width": 4}
+    body = zoo.create(name, num_classes=0, input_shape=(16, 16, 1), **size)
+    with pytest.raises(ZooError, match="is no classifier"):
+        predict(body, noise(16, 16, 1), preprocess=HOW)
+
+
+def test_a_copy_takes_what_the_card_said(model, tmp_path):
+    model.save(tmp_path / "net.keras")
+    x = noise(16, 16, 1)
+    for copy in (keras.models.clone_model(model), keras.saving.load_model(tmp_path / "net.keras")):
+        copy.set_weights(model.get_weights())
+        with pytest.raises(ZooError, match=r"copies and \.keras files lose it.*preprocess="):
+            predict(copy, x)
+        assert predict(copy, x, labels=LABELS, preprocess=HOW) == predict(model, x)
+        assert predict(copy, x, preprocess=HOW)[0][0].startswith("class ")
+    with pytest.raises(ZooError, match="labels must be 10 names"):
+        predict(model, x, labels=("cat", "dog"))

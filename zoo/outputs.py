@@ -3,11 +3,29 @@
 import keras
 
 
-def output_activation(model: keras.Model) -> str:
-    """Name of the activation of a model's last layer: "softmax" for class probabilities,
-    "linear" for logits, "" where the layer has none.
+def last_layer(model: keras.Model) -> keras.Layer:
+    """The last layer of a model, and of the model in it that comes last.
 
     Args:
         model: keras.Model, built.
+
+    Returns:
+        keras.Layer.
     """
-    return getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
+    last = model.layers[-1]
+    return last_layer(last) if isinstance(last, keras.Model) and last.layers else last
+
+
+def output_activation(model: keras.Model) -> str:
+    """Name of the activation of a model's last layer.
+
+    Args:
+        model: keras.Model, built.
+
+    Returns:
+        "softmax" for class probabilities, "linear" for logits, "" where the layer has none.
+    """
+    last = last_layer(model)
+    if isinstance(last, keras.layers.Softmax):
+        return "softmax"
+    return getattr(getattr(last, "activation", None), "__name__", "")

@@ -191,8 +191,9 @@ def how_of(model: Any) -> Preprocess:
     if how is None:
         raise ZooError(
             f"{getattr(model, 'name', model)!r} has no card that says how its images are "
-            "prepared. Load a model with zoo.load(NAME), or give zoo.preprocess a "
-            "zoo.preprocessing.Preprocess instead of a model, e.g. zoo.preprocessing.CIFAR."
+            "prepared: copies and .keras files lose it. Load it with zoo.load(NAME), or give "
+            "zoo.predict labels=… and preprocess=zoo.preprocessing.CIFAR or another Preprocess, "
+            "zoo.preprocess that in place of the model."
         )
     return how
 

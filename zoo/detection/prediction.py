@@ -15,7 +15,12 @@ from zoo.preprocessing import Preprocess, as_sequence, how_of, normalize
 
 
 def predict(
-    model: keras.Model | str | os.PathLike, images: Any, threshold: float = 0.5, batch_size: int = 1
+    model: keras.Model | str | os.PathLike,
+    images: Any,
+    threshold: float = 0.5,
+    batch_size: int = 1,
+    *,
+    preprocess: Preprocess | None = None,
 ) -> Any:
     """The objects of one photo or many, in the photos' own pixels.
 
@@ -26,6 +31,7 @@ def predict(
         images: one photo, a list of photos or an array (N, H, W, C), as for `zoo.preprocess`.
         threshold: objects with a lower score are left out.
         batch_size: photos that are read and run at a time.
+        preprocess: `zoo.preprocessing.Preprocess`, for a detector without a card.
 
     Returns:
         A dict of "boxes" (n, 4) float32, x1, y1, x2, y2 in pixels; "scores" (n,) float32, the
@@ -50,7 +56,8 @@ def predict(
         model = loading.load(model)
     if not isinstance(model, MaskRCNN):
         raise ZooError(f"{getattr(model, 'name', model)} is no detector: zoo.predict is for it.")
-    preprocess = how_of(model)
+    if preprocess is None:
+        preprocess = how_of(model)
     photos, single = as_sequence(images)
     objects = []
     for first in range(0, len(photos), batch_size):

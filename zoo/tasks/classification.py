@@ -1,6 +1,7 @@
 """Classification: one label for a picture."""
 
 import os
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,21 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.hub import loading
 from zoo.models.cost import multiply_adds
-from zoo.outputs import output_activation
-from zoo.preprocessing import as_sequence, how_of, prepare
+from zoo.outputs import last_layer, output_activation
+from zoo.preprocessing import Preprocess, as_sequence, how_of, prepare
 from zoo.tasks.labels import labels_or_numbers
 
 NAME = "classification"
+# What a classifier may end in; "" is for layers without an activation, of foreign models.
+_ACTIVATIONS = ("softmax", "sigmoid", "linear", "")
+_NO_CLASSIFIERS = (
+    keras.layers.BatchNormalization,
+    keras.layers.Flatten,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.LayerNormalization,
+    keras.layers.ReLU,
+)
 
 
 class Classification:
@@ -39,14 +50,23 @@ CLASSIFICATION = Classification()
 
 
 def predict(
-    model: keras.Model | str | os.PathLike, images: Any, top: int = 5, batch_size: int = 32
+    model: keras.Model | str | os.PathLike,
+    images: Any,
+    top: int = 5,
+    batch_size: int = 32,
+    *,
+    labels: Sequence[str] | None = None,
+    preprocess: Preprocess | None = None,
 ) -> list:
     """The most probable classes of one picture or many.
 
-    Preprocessing and labels are those on the model's card. Outputs of a softmax or sigmoid are
-    given as they are, softmax is applied to those of a linear layer (logits); where the last
-    layer does not tell, outputs whose rows all are probabilities already (not negative, sum 1
-    within 1e-3) are given as they are, and softmax is applied to others.
+    Preprocessing and labels are those on the model's card, where they are not given. Outputs of a
+    softmax or sigmoid are given as they are, softmax is applied to those of a linear layer
+    (logits); where the last layer does not tell, outputs whose rows all are probabilities already
+    (not negative, sum 1 within 1e-3) are given as they are, and softmax is applied to others.
+
+    A single output p is a sigmoid's, applied here where the last layer is linear: the probability
+    of its one label, or of the second of two labels, the first having 1 - p.
 
     Args:
         model: a model of `zoo.load`, or what `zoo.load` takes: a name or a checkpoint folder.
@@ -54,15 +74,19 @@ def predict(
             `zoo.preprocess`.
         top: how many classes to give, at least 1; all, where the model has fewer.
         batch_size: pictures that are read and run at a time.
+        labels: sequence of str, names of the classes in order, for a model without a card (a copy
+            by `clone_model` or `pickle`, a `.keras` file).
+        preprocess: `zoo.preprocessing.Preprocess`, for such a model.
 
     Returns:
         [(label, probability), …], the most probable first; for a list or a batch a list of such.
-        Where the card has no labels for the model's outputs, as with a new head, classes are
-        called "class 0", "class 1", ….
+        Where neither the card nor `labels` names the model's outputs, as with a new head, classes
+        are called "class 0", "class 1", ….
 
     Raises:
         ImageError: a picture cannot be read.
-        ZooError: the model has no card or is no classifier, or `top` or `batch_size` is below 1.
+        ZooError: the model is no classifier, or has no card and `preprocess` is not given; `labels`
+            are of another number; `top` or `batch_size` is below 1.
 
     Example:
 
@@ -74,18 +98,35 @@ def predict(
     if isinstance(model, str | os.PathLike):
         model = loading.load(model)
     _check_classifier(model)
-    how = how_of(model)
+    names = _names(model, labels)
+    if preprocess is None:
+        preprocess = how_of(model)
     sequence, single = as_sequence(images)
     if not len(sequence):
         return []
     outputs = [
-        model.predict_on_batch(prepare(how, sequence[start : start + batch_size], start))
+        model.predict_on_batch(prepare(preprocess, sequence[start : start + batch_size], start))
         for start in range(0, len(sequence), batch_size)
     ]
     probabilities = _probabilities(np.concatenate(outputs).astype("float64"), model)
-    names = labels_or_numbers(model, probabilities.shape[1])
+    if probabilities.shape[1] == 1 and len(names) == 2:
+        probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
     results = [_ranked(row, names, top) for row in probabilities]
     return results[0] if single else results
+
+
+def _names(model: keras.Model, labels: Sequence[str] | None) -> tuple[str, ...]:
+    count = model.output_shape[1]
+    allowed = (1, 2) if count == 1 else (count,)
+    if labels is None:
+        labels = getattr(getattr(model, "zoo_card", None), "labels", None) or ()
+        return tuple(labels) if len(labels) in allowed else labels_or_numbers(model, count)
+    if isinstance(labels, str) or len(labels) not in allowed:
+        raise ZooError(
+            f"labels must be {' or '.join(map(str, allowed))} names, one for each class of "
+            f"{model.name}. Received: {reprlib.repr(labels)}"
+        )
+    return tuple(labels)
 
 
 def _check_classifier(model: Any) -> None:
@@ -101,6 +142,18 @@ def _check_classifier(model: Any) -> None:
             f"{model.name} is no classifier: its output must be of shape (N, classes). "
             f"Received: {getattr(model, 'output_shape', None)}"
         )
+    last = last_layer(model)
+    activation = output_activation(model)
+    if isinstance(last, _NO_CLASSIFIERS) or activation not in _ACTIVATIONS:
+        raise ZooError(
+            f"{model.name} is no classifier: it ends in {last.name} and gives features. Load or "
+            "create it without num_classes=0 or features=True."
+        )
+    if model.output_shape[1] == 1 and activation == "softmax":
+        raise ZooError(
+            f"{model.name} has one output, whose softmax is always 1. Load or create it with "
+            "activation='sigmoid' or None."
+        )
     head = getattr(getattr(model, "zoo_card", None), "head", ())
     if head and not any(layer.name in head for layer in model.layers):
         raise ZooError(
@@ -115,6 +168,10 @@ def _probabilities(outputs: np.ndarray, model: keras.Model) -> np.ndarray:
     activation = output_activation(model)
     if activation in ("softmax", "sigmoid"):
         return outputs
+    if outputs.shape[1] == 1:
+        if activation != "linear" and ((outputs >= 0) & (outputs <= 1)).all():
+            return outputs
+        return 0.5 * (1 + np.tanh(outputs / 2))
     rows_are = (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, rtol=0, atol=1e-3)
     if activation != "linear" and rows_are:
         return outputs

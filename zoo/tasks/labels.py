@@ -10,5 +10,5 @@ def labels_or_numbers(model: Any, count: int) -> tuple[str, ...]:
         model: keras.Model, of `zoo.load` or without a card.
         count: int, classes of the model.
     """
-    labels = getattr(getattr(model, "zoo_card", None), "labels", ())
+    labels = getattr(getattr(model, "zoo_card", None), "labels", None) or ()
     return labels if len(labels) == count else tuple(f"class {i}" for i in range(count))
