@@ -76,7 +76,7 @@ def _create_on(
     """A detector whose backbone has the weights of a checkpoint, and its options where `options`
     has no others."""
     body, body_options = load_body(variant, checkpoint)
-    model = build_without_values(lambda: variant.build(**body_options | options))
+    model = build_without_values(lambda: variant.build(**{**body_options, **options}))
     copy_weights(body, model.backbone, name="backbone_weights")
     fill(model, {})  # what stands on the body
     return model

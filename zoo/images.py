@@ -143,7 +143,7 @@ def _decode(image: "Image.Image", name: str) -> np.ndarray:
 
 
 def _damaged(name: object, error: Exception) -> str:
-    if getattr(error, "errno", None):  # of the system, not of a decoder
+    if isinstance(error, OSError) and error.errno:  # of the system, not of a decoder
         return f"{name} cannot be read: {error.strerror}."
     return (
         f"{name} cannot be decoded ({type(error).__name__}: {error}). It may be cut off or "

@@ -198,7 +198,7 @@ def how_of(model: Any) -> Preprocess:
     return how
 
 
-def as_sequence(images: Any) -> tuple[Sequence, bool]:
+def as_sequence(images: Any) -> tuple[Sequence | np.ndarray, bool]:
     """The pictures as list or (N, H, W, C) array, and whether `images` was a single one."""
     if isinstance(images, list | tuple):
         return images, False
@@ -208,7 +208,7 @@ def as_sequence(images: Any) -> tuple[Sequence, bool]:
     return [images if array is None else array], True
 
 
-def prepare(how: Preprocess, images: Sequence, first: int = 0) -> np.ndarray:
+def prepare(how: Preprocess, images: Sequence | np.ndarray, first: int = 0) -> np.ndarray:
     """`preprocess` of a list or an (N, H, W, C) array; errors count its pictures from `first`."""
     if isinstance(images, np.ndarray):
         images = check_pixels(images, "images")

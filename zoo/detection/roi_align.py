@@ -233,7 +233,7 @@ def _by_index(read_cells: Callable[..., Tensor]) -> Form:
         cells = ops.reshape(ops.concatenate(maps, axis=1), (-1, channels))
 
         def read(boxes: Tensor, level: Tensor) -> Tensor:
-            def of_level(values: Sequence, dtype: str) -> Tensor:
+            def of_level(values: Sequence | np.ndarray, dtype: str) -> Tensor:
                 return ops.take(np.asarray(values, dtype), level, axis=0)
 
             boxes = boxes * of_level(scales, "float32")[..., None]

@@ -6,7 +6,7 @@ itself, and what lies in it by more than a half is not background either.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import keras
 from keras import ops
@@ -16,7 +16,7 @@ from zoo.detection.roi_align import axis_weights
 from zoo.types import Tensor
 
 # Of `keras.random`: a number, or a state that goes on.
-Seed = int | keras.random.SeedGenerator | None
+Seed: TypeAlias = int | keras.random.SeedGenerator | None
 
 
 class Rois(NamedTuple):

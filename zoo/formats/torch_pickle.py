@@ -101,11 +101,11 @@ def _run(
                 items = [stack.pop() for _ in range(count)]
                 stack.append(tuple(reversed(items)))
             case "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
+                memo[_expect(int, argument)] = stack[-1]
             case "MEMOIZE":
                 memo[len(memo)] = stack[-1]
             case "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
+                stack.append(memo[_expect(int, argument)])
             case "APPEND" | "APPENDS" as name:
                 items = [stack.pop()] if name == "APPEND" else above_mark()
                 _expect(list, stack[-1]).extend(items)
@@ -115,7 +115,7 @@ def _run(
                 for key, value in zip(items[::2], items[1::2], strict=True):
                     target[_expect(str | int, key)] = value
             case "GLOBAL" | "INST" as name:
-                value = look_up(argument.replace(" ", "."))
+                value = look_up(_expect(str, argument).replace(" ", "."))
                 if name == "INST":  # would also call it
                     refuse(where, "has the pickle instruction INST, which no state dict needs")
                 stack.append(value)

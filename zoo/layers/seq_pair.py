@@ -182,13 +182,13 @@ class SeqPair(keras.layers.Layer):
 def _linear_form(
     form: KerasForm,
     own: keras.Layer | None,
-    other: keras.Layer | None,
+    other: keras.Layer,
     x: Any,
     name: str,
     bias: np.ndarray | None = None,
 ) -> Any:
     """One half of a pair: its own kernel or, where tied, the transpose of the other's."""
-    kernel = to_numpy((own or other).kernel)
+    kernel = to_numpy((other if own is None else own).kernel)
     if own is None:
         if kernel.ndim == 4:
             kernel = kernel[[kernel.shape[0] // 2]][:, [kernel.shape[1] // 2]]

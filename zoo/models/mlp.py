@@ -74,7 +74,7 @@ def mlp(
         kind = "a positive even" if residual else "a positive"
         raise ZooError(f"{name}: depth must be {kind} number. Received: depth={depth}")
     check_full_shape(name, input_shape)
-    if residual and math.prod(input_shape) != units:
+    if residual and math.prod(size or 0 for size in input_shape) != units:
         raise ZooError(
             f"{name}: the first skip adds the input to {units} units, so input_shape must have "
             f"{units} features in all. Received: input_shape={input_shape}, units={units}"
