@@ -19,6 +19,7 @@ PACKAGES = [
     "zoo.callbacks",
     "zoo.checks",
     "zoo.constraints",
+    "zoo.detection",
     "zoo.initializers",
     "zoo.layers",
     "zoo.optimizers",

@@ -36,3 +36,7 @@ class HubError(ZooError):
 
 class ImageError(ZooError):
     """A file or array is not an image that the zoo can read."""
+
+
+class MissingFileError(ZooError, FileNotFoundError):
+    """A file that is needed is not there; the message says where it was looked for."""

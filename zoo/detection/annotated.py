@@ -43,6 +43,22 @@ class AnnotatedImage:
         segmentation: n outlines as in COCO's JSON (lists of polygons, or run lengths of a mask),
             None for an object without; None altogether where the source has none, as
             tensorflow-datasets.
+
+    Example:
+
+    >>> import pathlib
+    >>> image = AnnotatedImage(
+    ...     image_id=42,
+    ...     image=pathlib.Path("street.jpg"),
+    ...     size=(60, 80),
+    ...     boxes=np.array([[10, 20, 30, 50]], "float32"),
+    ...     labels=np.array([0]),
+    ...     crowd=np.array([False]),
+    ...     area=np.array([600], "float32"),
+    ...     segmentation=None,
+    ... )
+    >>> image.name
+    'picture 42, street.jpg'
     """
 
     image_id: int
@@ -107,6 +123,12 @@ class AnnotatedImages(Sequence[AnnotatedImage]):
         category_ids: tuple of int, the source's own numbers of the classes, which COCO's
             evaluation takes: class i of an `AnnotatedImage` is `category_ids[i]` there.
         problems: `Problems`, what the source holds that is left out, or changed.
+
+    Example:
+
+    >>> images = AnnotatedImages(lambda row: row, [], ("dog",), (7,), Problems("train.json"))
+    >>> len(images), images.labels
+    (0, ('dog',))
     """
 
     def __init__(
@@ -174,7 +196,20 @@ class AnnotatedImages(Sequence[AnnotatedImage]):
 
 
 def exif_orientation(image: "Image.Image") -> int:
-    """The orientation in a PIL image's EXIF data; 1 where there is none."""
+    """The orientation in a PIL image's EXIF data; 1 where there is none.
+
+    Args:
+        image: PIL image.
+
+    Returns:
+        int, 1 to 8.
+
+    Example:
+
+    >>> from PIL import Image
+    >>> exif_orientation(Image.new("RGB", (80, 60)))
+    1
+    """
     try:
         value = image.getexif().get(_ORIENTATION)
     except Exception:  # broken EXIF data is no reason to refuse the picture
@@ -183,7 +218,20 @@ def exif_orientation(image: "Image.Image") -> int:
 
 
 def upright_size(image: "Image.Image") -> tuple[int, int]:
-    """(height, width) of a PIL image after it is turned upright."""
+    """(height, width) of a PIL image after it is turned upright.
+
+    Args:
+        image: PIL image.
+
+    Returns:
+        Tuple of int.
+
+    Example:
+
+    >>> from PIL import Image
+    >>> upright_size(Image.new("RGB", (80, 60)))
+    (60, 80)
+    """
     sideways = exif_orientation(image) in _SIDEWAYS
     return (image.width, image.height) if sideways else (image.height, image.width)
 

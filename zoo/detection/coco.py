@@ -40,14 +40,25 @@ def read_coco(folder: str | os.PathLike, split: str = "train") -> AnnotatedImage
         `AnnotatedImages`.
 
     Raises:
+        MissingFileError: there is no annotation file of this split.
         ZooError: unknown split; a broken file, or one without anything to use; several annotation
             files of a split.
-        FileNotFoundError: nothing found.
 
     Example:
 
-    >>> read_coco("data/fruit").labels
-    ('apple', 'pear')
+    >>> import json, pathlib, tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> Image.new("RGB", (80, 60)).save(folder / "1.jpg")
+    >>> content = {
+    ...     "images": [{"id": 1, "file_name": "1.jpg", "height": 60, "width": 80}],
+    ...     "annotations": [{"image_id": 1, "category_id": 7, "bbox": [10, 20, 20, 30]}],
+    ...     "categories": [{"id": 7, "name": "dog"}],
+    ... }
+    >>> _ = (folder / "train.json").write_text(json.dumps(content))
+    >>> images = zoo.detection.read_coco(folder)
+    >>> images.labels, images[0].boxes.tolist()
+    (('dog',), [[10.0, 20.0, 30.0, 50.0]])
     """
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)

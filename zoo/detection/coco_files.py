@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from zoo.errors import ZooError
+from zoo.errors import MissingFileError, ZooError
 
 # The words in the names of files and folders that tell a split.
 WORDS = {"train": ("train", "training"), "validation": ("val", "valid", "validation")}
@@ -23,7 +23,7 @@ def find_annotations(folder: Path, split: str) -> tuple[Path, list[Path]]:
         Path of the JSON file, and a list of folders.
 
     Raises:
-        FileNotFoundError: there is none.
+        MissingFileError: there is none.
         ZooError: there are several.
     """
     files = sorted(path for depth in ("*.json", "*/*.json") for path in folder.glob(depth))
@@ -34,7 +34,7 @@ def find_annotations(folder: Path, split: str) -> tuple[Path, list[Path]]:
         fitting = files
     if not fitting:
         listed = ", ".join(str(path.relative_to(folder)) for path in files[:8]) or "no JSON file"
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"no annotations for {split} in {folder}; looked for *.json and */*.json with one of "
             f"the words {', '.join(WORDS[split])} in their path. Found: {listed}"
         )

@@ -54,12 +54,12 @@ class ObjectEntry:
         if not entry.get("bbox") and not entry.get("segmentation"):
             missing.append("bbox")
         if missing:
-            return self._leave_out("object without a needed key, left out", ", ".join(missing))
+            return self._leave_out("object without a needed key", ", ".join(missing))
         number, category = (whole_number(entry[key]) for key in ("image_id", "category_id"))
         if number is None or (picture := pictures.get(number)) is None:
             return self._leave_out("object of a picture that is not listed", entry["image_id"])
         if category is None or (label := label_of.get(category)) is None:
-            return self._leave_out("object of an unknown category, left out", entry["category_id"])
+            return self._leave_out("object of an unknown category", entry["category_id"])
         outline = self._outline(picture)
         if (box := self._box(picture, outline)) is None:
             return None
@@ -75,19 +75,19 @@ class ObjectEntry:
         box = self.entry.get("bbox")
         if not box:
             if outline is None:
-                return self._leave_out("object without box or usable outline, left out", self.flaw)
+                return self._leave_out("object without box or usable outline", self.flaw)
             box = _box_of(outline)
             self._note("object without box, that of its outline taken", box)
         if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
-            return self._leave_out("box that is not four finite numbers, left out", box)
+            return self._leave_out("box that is not four finite numbers", box)
         x, y, width, height = box
         if width <= 0 or height <= 0:
-            return self._leave_out("box of zero area, left out", box)
+            return self._leave_out("box of zero area", box)
         left, right = (min(max(v, 0), picture["width"]) for v in (x, x + width))
         top, bottom = (min(max(v, 0), picture["height"]) for v in (y, y + height))
         size = f"{box} in {picture['width']} x {picture['height']} pixels"
         if right <= left or bottom <= top:
-            return self._leave_out("box outside its picture, left out", size)
+            return self._leave_out("box outside its picture", size)
         if max(left - x, top - y, x + width - right, y + height - bottom) > OUTSIDE_BY:
             self._note("box that leaves its picture, clipped", size)
             return [left, top, right - left, bottom - top]

@@ -39,7 +39,7 @@ def image_size(name: str, backbone: keras.Model) -> tuple[int, int]:
 
 
 def split_inputs(
-    name: str, inputs: Any, image_shape: Sequence[int], needed: Sequence[str]
+    name: str, inputs: Any, image_shape: Sequence[int | None], needed: Sequence[str]
 ) -> tuple[Any, dict[str, Any]]:
     """The image and the targets of an input; these are {} where there are none.
 

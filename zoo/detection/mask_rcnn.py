@@ -6,7 +6,9 @@ compares with residual nets under frozen batch normalization and group normaliza
 figures are those of Wu and He, "Group Normalization", section 4.2.
 """
 
-from typing import Annotated, Literal
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import keras
 import numpy as np
@@ -32,6 +34,7 @@ from zoo.detection.targets import Rois, anchor_targets, crop_masks, sample_rois
 from zoo.errors import ZooError
 from zoo.models.freeze import freeze as freeze_layers
 from zoo.models.options import Option, Range, Strength, Units, Width, parse_options, read_options
+from zoo.types import Tensor
 
 RATIOS = (0.5, 1.0, 2.0)
 # Share of the sampled regions that may be positive: the rows that the mask head is trained on.
@@ -49,68 +52,82 @@ LOSSES = ("rpn_score_loss", "rpn_box_loss", "class_loss", "box_loss", "mask_loss
 
 @keras.saving.register_keras_serializable("zoo")
 class MaskRCNN(keras.Model):
-    """Finds objects: their boxes, classes and masks.
+    """Detects objects: their boxes, classes and masks.
 
     A backbone's levels become a pyramid; a region proposal network names the boxes that may hold
     an object; ROIAlign reads each from the pyramid; one head gives its class and a better box,
     another its mask. Every part but the backbone starts from small random weights.
 
-    What the model takes decides what it gives, so that `fit(examples)`, `evaluate(examples)` and
-    `predict(images)` are the ordinary ones:
+    What the model takes decides what it returns, so that `fit(examples)`, `evaluate(examples)`
+    and `predict(images)` are the ordinary ones:
 
-    * a dict of "image" (B, H, W, 3), float, preprocessed, and what is to be seen in it in G slots:
-      "boxes" (B, G, 4), x1, y1, x2, y2 in pixels of the image; "labels" (B, G), int, from 0, -1
-      in empty slots; "crowd" (B, G), whether the box is of a crowd, which is no object but no
-      background either; "masks" (B, G, M, M) of 0 and 1, each stretched to its box. Given are the
-      losses by name, scalars, whose sum `fit` lowers. "masks" is not needed with
-      `masks=False`.
-    * an array of images, or {"image": …} alone. Given is a dict of "boxes" (B, D, 4), "scores"
-      (B, D), "labels" (B, D), int32, the most certain first and -1 behind the last, and "masks"
-      (B, D, 28, 28), probabilities stretched to the box.
+    * of examples the losses by name, scalars, whose sum `fit` lowers;
+    * of images alone the detections.
 
     The paper's tables compare `head_norm="group"` on a backbone with group normalization with
     `head_norm="none"` on one of frozen batch normalization; it does not say which of the two its
     SeqNets had. The published schedules take batches of 16 images of about 800 x 1333 pixels.
 
     Args:
-        backbone: functional model of images (H, W, C), H and W multiples of 64, that gives a dict
-            of levels "P2" (stride 4) and coarser, as `zoo.create(…, features=True)`.
-        num_classes: K, the background not counted; COCO's 80.
-        masks: False for boxes alone, a Faster R-CNN.
-        fpn_filters: of the pyramid and the heads' convolutions.
-        head_units: of the box head's dense layers.
-        head_norm: of the pyramid and the heads: "none", or "group" for group normalization and a
-            box head of 4 convolutions and 1 dense layer in place of 2 dense ones.
-        freeze: "batch_norm" for a backbone whose BatchNormalization layers keep their statistics
-            and parameters, as usual here, where batches are small; None to leave it as it is.
-        weight_decay: coefficient of L2 weight decay, of all kernels behind the backbone.
-        anchor_scale: side of a level's square anchor in strides; 8 gives 32 to 512 pixels.
-        pre_nms: proposals of a level before overlaps are removed, half as many where objects are
-            detected.
-        proposals: of all levels, behind that.
-        rpn_samples: anchors of an image that the proposal network learns from.
-        roi_samples: regions of an image that the heads learn from.
-        score_threshold: least probability of a detection.
-        nms_threshold: largest overlap (IoU) of two detections of one class.
-        detections: most objects of an image.
-        seed: of the random samples, an int; None for a random one.
+        backbone: functional `keras.Model` of images (H, W, C), H and W multiples of 64, that
+            gives a dict of levels "P2" (stride 4) and coarser, as `zoo.create(…, features=True)`.
+        num_classes: int, K, the background not counted; COCO's 80.
+        masks: bool, False for boxes alone, a Faster R-CNN.
+        fpn_filters: int, of the pyramid and the heads' convolutions.
+        head_units: int, of the box head's dense layers.
+        head_norm: str, of the pyramid and the heads: "none", or "group" for group normalization
+            and a box head of 4 convolutions and 1 dense layer in place of 2 dense ones.
+        freeze: str, "batch_norm" for a backbone whose BatchNormalization layers keep their
+            statistics and parameters, as usual here, where batches are small; None to leave it as
+            it is.
+        weight_decay: float, coefficient of L2 weight decay, of all kernels behind the backbone.
+        anchor_scale: float, side of a level's square anchor in strides; 8 gives 32 to 512 pixels.
+        pre_nms: int, proposals of a level before overlaps are removed, half as many where objects
+            are detected.
+        proposals: int, of all levels, behind that.
+        rpn_samples: int, anchors of an image that the proposal network learns from.
+        roi_samples: int, regions of an image that the heads learn from.
+        score_threshold: float, least probability of a detection.
+        nms_threshold: float, largest overlap (IoU) of two detections of one class.
+        detections: int, most objects of an image.
+        seed: int, of the random samples; None for a random one.
         dtype: policy of the layers behind the backbone; boxes and losses are float32 under any.
-        name: of the model.
+        name: str, of the model.
+
+    Call arguments:
+        inputs: tensor of images (B, H, W, C), float, preprocessed; or dict of it as "image" and of
+            the objects in G slots: "boxes" (B, G, 4), x1, y1, x2, y2 in pixels of the image;
+            "labels" (B, G), int, from 0, -1 in empty slots; "crowd" (B, G), whether the box is of
+            a crowd, which is no object but no background either; "masks" (B, G, M, M) of 0 and 1,
+            each stretched to its box, not needed with `masks=False`.
+        training: bool, as for any `keras.Model`.
+
+    Input shape:
+        (B, H, W, C), or a dict of shapes.
+
+    Output shape:
+        Dict of shapes: scalars, or those of detections.
+
+    Returns:
+        Dict of scalars "rpn_score_loss", "rpn_box_loss", "class_loss", "box_loss", "mask_loss";
+        or of "boxes" (B, D, 4), "scores" (B, D), "labels" (B, D), int32, the most certain first
+        and -1 behind the last, and "masks" (B, D, 28, 28), probabilities stretched to the box.
 
     Raises:
         ZooError: the backbone or an argument does not fit; in a call, an input does not.
 
-    Source:
-        He et al., "Mask R-CNN", section 3; the numbers are those of its section 3.1 with the
-        pyramid, as in Lin et al., section 5.
+    References:
+        - He et al., "Mask R-CNN", section 3; the numbers are those of its section 3.1 with the
+          pyramid.
+        - Lin et al., "Feature Pyramid Networks for Object Detection", section 5.
 
     Example:
 
-    >>> body = zoo.create("seqnet50", features=True, input_shape=(512, 512, 3))
-    >>> model = zoo.detection.MaskRCNN(body, num_classes=80)
-    >>> model.compile(keras.optimizers.SGD(0.02, momentum=0.9))
-    >>> model.fit(examples)
-    >>> detections = model.predict(images)
+    >>> body = zoo.create("plainnet20", features=True, input_shape=(64, 64, 3), width=4)
+    >>> model = zoo.detection.MaskRCNN(body, num_classes=5, fpn_filters=8, head_units=16)
+    >>> model.compile(keras.optimizers.SGD(0.02, momentum=0.9))  # then model.fit(examples)
+    >>> model.input_shape, model.options["num_classes"]
+    ((None, 64, 64, 3), 5)
     """
 
     task = "detection"
@@ -135,10 +152,10 @@ class MaskRCNN(keras.Model):
         nms_threshold: Annotated[float, Range(0, 1)] = 0.5,
         detections: Annotated[int, Range(1, 1000)] = 100,
         seed: int | None = None,
-        dtype=None,
+        dtype: Any = None,
         name: str = "mask_rcnn",
     ):
-        options = {
+        options: dict[str, Any] = {
             "num_classes": num_classes,
             "masks": masks,
             "fpn_filters": fpn_filters,
@@ -170,12 +187,12 @@ class MaskRCNN(keras.Model):
         self.fpn = feature_pyramid(backbone, self.image_size, filters=fpn_filters, factory=factory)
         self.rpn = rpn_head(fpn_filters, len(RATIOS), factory)
         self.box_head = box_head(fpn_filters, num_classes, head_units, factory)
-        self.mask_head = mask_head(fpn_filters, num_classes, factory) if masks else None
+        self.mask_head: Any = mask_head(fpn_filters, num_classes, factory) if masks else None
         self.target_keys = TARGETS if masks else TARGETS[:-1]
         self.loss_means = [keras.metrics.Mean(n) for n in (LOSSES if masks else LOSSES[:-1])]
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> dict[str, Tensor]:
         image, targets = split_inputs(self.name, inputs, self.input_shape[1:], self.target_keys)
         maps = self.pyramid(self.backbone(ops.cast(image, "float32"), training=training))
         logits, deltas = self.score_anchors(maps)
@@ -187,11 +204,11 @@ class MaskRCNN(keras.Model):
             **self._head_losses(maps, boxes, valid, targets),
         }
 
-    def pyramid(self, levels):
+    def pyramid(self, levels: Mapping[str, Tensor]) -> list[Tensor]:
         """The maps P2 to P6 of the backbone's levels."""
         return self.fpn({name: levels[name] for name in levels_of(self.backbone)})
 
-    def score_anchors(self, maps):
+    def score_anchors(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Logits (B, n) and deltas (B, n, 4) of the n anchors of each level."""
         scored = [self.rpn(x) for x in maps]
         numbers = [len(anchors) for anchors in self.anchors]
@@ -199,7 +216,9 @@ class MaskRCNN(keras.Model):
         deltas = [ops.reshape(x, (-1, n, 4)) for (_, x), n in zip(scored, numbers, strict=True)]
         return logits, deltas
 
-    def propose(self, logits, deltas, training: bool):
+    def propose(
+        self, logits: Sequence[Tensor], deltas: Sequence[Tensor], training: bool
+    ) -> tuple[Tensor, Tensor]:
         """Boxes (B, R, 4) that may hold an object, and which of the R there are (B, R)."""
         return propose(
             logits,
@@ -210,18 +229,23 @@ class MaskRCNN(keras.Model):
             total=self.options["proposals"],
         )
 
-    def _score_boxes(self, maps, boxes, training: bool):
+    def _score_boxes(
+        self, maps: Sequence[Tensor], boxes: Tensor, training: bool
+    ) -> tuple[Tensor, Tensor]:
         """Logits (B, R, K + 1) and deltas (B, R, 4 * K) of R boxes."""
         logits, deltas = self.box_head(self._regions(maps, boxes, BOX_SIZE, training))
         count = boxes.shape[1]
-        return [ops.reshape(x, (-1, count, x.shape[-1])) for x in (logits, deltas)]
+        logits, deltas = (ops.reshape(x, (-1, count, x.shape[-1])) for x in (logits, deltas))
+        return logits, deltas
 
-    def _predict_masks(self, maps, boxes, labels, training: bool):
+    def _predict_masks(
+        self, maps: Sequence[Tensor], boxes: Tensor, labels: Tensor, training: bool
+    ) -> Tensor:
         """Logits (B, R, 28, 28) of the masks of R boxes of known classes."""
         logits = self.mask_head(self._regions(maps, boxes, MASK_READ_SIZE, training))
         return select(ops.reshape(logits, (-1, boxes.shape[1], *logits.shape[1:])), labels)
 
-    def _regions(self, maps, boxes, size, training):
+    def _regions(self, maps: Sequence[Tensor], boxes: Tensor, size: int, training: bool) -> Tensor:
         """What the pyramid shows in boxes (B, R, 4), as (B * R, size, size, C). P6 is for
         proposals alone."""
         reading = ROI_READING_IN_TRAINING if training else ROI_READING
@@ -232,17 +256,26 @@ class MaskRCNN(keras.Model):
         )
         return ops.reshape(regions, (-1, *regions.shape[2:]))
 
-    def _rpn_losses(self, logits, deltas, targets):
+    def _rpn_losses(
+        self, logits: Sequence[Tensor], deltas: Sequence[Tensor], targets: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         labels, weights, wanted = anchor_targets(
             np.concatenate(self.anchors), targets, self.options["rpn_samples"], self.seed_generator
         )
         logits, deltas = ops.concatenate(logits, axis=1), ops.concatenate(deltas, axis=1)
         return rpn_losses(logits, deltas, labels, weights, wanted)
 
-    def _head_losses(self, maps, boxes, valid, targets):
+    def _head_losses(
+        self,
+        maps: Sequence[Tensor],
+        boxes: Tensor,
+        valid: Tensor,
+        targets: Mapping[str, Tensor],
+    ) -> dict[str, Tensor]:
         samples = self.options["roi_samples"]
         rois = sample_rois(boxes, valid, targets, samples, POSITIVE, self.seed_generator)
-        losses = box_losses(*self._score_boxes(maps, rois.boxes, training=True), rois)
+        logits, deltas = self._score_boxes(maps, rois.boxes, training=True)
+        losses = box_losses(logits, deltas, rois)
         if self.mask_head is not None:
             first = Rois(*(x[:, : self.mask_samples] for x in rois))
             wanted = crop_masks(
@@ -252,9 +285,11 @@ class MaskRCNN(keras.Model):
             losses |= mask_loss(logits, wanted, first.labels)
         return losses
 
-    def _detect(self, maps, boxes, valid):
+    def _detect(self, maps: Sequence[Tensor], boxes: Tensor, valid: Tensor) -> dict[str, Tensor]:
+        logits, deltas = self._score_boxes(maps, boxes, training=False)
         boxes, scores, labels = detect(
-            *self._score_boxes(maps, boxes, training=False),
+            logits,
+            deltas,
             boxes,
             valid,
             self.image_size,
@@ -265,14 +300,21 @@ class MaskRCNN(keras.Model):
         detections = {"boxes": boxes, "scores": scores, "labels": labels}
         if self.mask_head is not None:
 
-            def predict_masks(boxes, labels):
+            def predict_masks(boxes: Tensor, labels: Tensor) -> Tensor:
                 logits = self._predict_masks(maps, boxes, labels, training=False)
                 return ops.sigmoid(ops.cast(logits, "float32"))
 
             detections["masks"] = masks_in_parts(predict_masks, boxes, labels, MASK_SIZE)
         return detections
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
         if not set(LOSSES[:-1]) <= set(y_pred):
             raise ZooError(f"{self.name}: fit and evaluate take dicts of images and {TARGETS}.")
         for mean in self.loss_means:
@@ -283,7 +325,7 @@ class MaskRCNN(keras.Model):
         return sum(self._aggregate_additional_loss(loss) for loss in losses)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int | None, ...]:
         """(None, H, W, C) of the images."""
         return self.backbone.input_shape
 
@@ -296,8 +338,25 @@ class MaskRCNN(keras.Model):
         """What one image costs, see `zoo.detection.cost.multiply_adds_of_parts`."""
         return multiply_adds_of_parts(self, training)
 
-    def export(self, filepath, format="tf_saved_model", *, input_signature=None, **kwargs):
-        """As `keras.Model.export`: images -> detections."""
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        *,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """As `keras.Model.export`: images -> detections.
+
+        Args:
+            filepath: path of what is written.
+            format: str, one of Keras's formats; TensorFlow's own is tested.
+            input_signature: what the exported program takes; None for images of any number.
+            **kwargs: further arguments of `keras.Model.export`.
+
+        Raises:
+            ZooError: on JAX, without `input_signature`.
+        """
         if input_signature is None:  # which Keras knows of models alone that it has built itself
             if keras.backend.backend() == "jax":
                 raise ZooError(
@@ -307,7 +366,7 @@ class MaskRCNN(keras.Model):
             input_signature = [keras.InputSpec(shape=self.input_shape, dtype="float32")]
         super().export(filepath, format, input_signature=input_signature, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
@@ -317,10 +376,10 @@ class MaskRCNN(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Mapping[str, Any]) -> "MaskRCNN":
         deserialize = keras.saving.deserialize_keras_object
         parts = {name: deserialize(config[name]) for name in ("backbone", "dtype")}
-        return cls(**config | parts)
+        return cls(**{**config, **parts})
 
 
 def own_options() -> dict[str, Option]:

@@ -1,4 +1,4 @@
-"""What objects are in a photo, and where: from a loaded detector."""
+"""The objects in a photo, by a loaded detector."""
 
 import os
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo import checks
 from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.detection.training_arrays import resize_and_pad, to_original
 from zoo.errors import ZooError
@@ -29,15 +30,15 @@ def predict(
     Args:
         model: a detector of `zoo.load`, or what `zoo.load` takes: a name or a checkpoint folder.
         images: one photo, a list of photos or an array (N, H, W, C), as for `zoo.preprocess`.
-        threshold: objects with a lower score are left out.
-        batch_size: photos that are read and run at a time.
+        threshold: float, objects with a lower score are left out.
+        batch_size: int, photos that are read and run at a time.
         preprocess: `zoo.preprocessing.Preprocess`, for a detector without a card.
 
     Returns:
-        A dict of "boxes" (n, 4) float32, x1, y1, x2, y2 in pixels; "scores" (n,) float32, the
+        Dict of "boxes" (n, 4) float32, x1, y1, x2, y2 in pixels; "scores" (n,) float32, the
         highest first; "labels" (n,) int64, indices into the card's labels; and "masks", n run
-        lengths in COCO's form (`zoo.detection.masks.decode_rle`), if the detector has them. For a
-        list or a batch a list of such.
+        lengths in COCO's form (`zoo.detection.masks.decode_rle`), if the detector has them. Of a
+        list or a batch a list of such dicts.
 
     Raises:
         ImageError: a photo cannot be read.
@@ -45,11 +46,11 @@ def predict(
 
     Example:
 
-    >>> objects = zoo.detection.predict("mask_rcnn_seqnet50.street", "street.jpg")
-    >>> zoo.detection.draw("street.jpg", objects, zoo.card("mask_rcnn_seqnet50.street").labels)
+    >>> model = zoo.load("path/to/checkpoint")  # doctest: +SKIP
+    >>> objects = zoo.detection.predict(model, "street.jpg")  # doctest: +SKIP
+    >>> zoo.detection.draw("street.jpg", objects, model.zoo_card.labels)  # doctest: +SKIP
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ZooError(f"batch_size must be an integer of at least 1. Received: {batch_size!r}")
+    batch_size = checks.integer("batch_size", batch_size, least=1)
     if isinstance(model, str | os.PathLike):
         from zoo.hub import loading
 
@@ -76,13 +77,18 @@ def find_objects(
     """The objects of one batch of photos, see `predict`.
 
     Args:
-        model: the detector.
-        photos: up to `batch_size` arrays (h, w, 1 or 3), uint8.
-        preprocess: whose scale, mean and deviation standardize the pixels.
-        batch_size: to which the batch is filled up, so that all have the shape that is compiled.
-        threshold: see `predict`.
+        model: `MaskRCNN`.
+        photos: up to `batch_size` uint8 arrays (h, w, 1 or 3).
+        preprocess: `zoo.preprocessing.Preprocess` whose scale, mean and deviation standardize the
+            pixels.
+        batch_size: int, to which the batch is filled up, so that all have the shape that is
+            compiled.
+        threshold: float, see `predict`.
+
+    Returns:
+        List of dicts, see `predict`.
     """
-    size = model.input_shape[1:3]
+    size = model.image_size
     canvases = [resize_and_pad(photo, size) for photo in photos]
     batch = np.zeros((batch_size, *size, 3), "float32")
     batch[: len(photos)] = [normalize(canvas, preprocess) for canvas, _ in canvases]

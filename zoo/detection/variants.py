@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from zoo.detection.mask_rcnn import MaskRCNN, own_options
 from zoo.errors import ZooError
@@ -29,11 +29,11 @@ class Detector(Variant):
     """A row whose options are the detector's and its backbone's.
 
     Attributes:
-        backbone: the variant whose features the detector reads.
+        backbone: `Variant` whose features the detector reads.
     """
 
     backbone: Variant
-    task: str = field(default="detection", init=False)
+    task: Literal["classification", "detection"] = field(default="detection", init=False)
 
     @property
     def signature(self) -> dict[str, Option]:
@@ -58,17 +58,23 @@ def mask_rcnn(
     """`zoo.detection.MaskRCNN` on an architecture of the zoo.
 
     Args:
-        backbone: an architecture that gives features.
-        input_shape: (H, W, C) of the preprocessed image, H and W multiples of 64.
-        name: of the model.
-        **options: of `MaskRCNN` and of the backbone, `zoo info mask_rcnn_…` lists them;
+        backbone: `Variant` of an architecture that gives features.
+        input_shape: tuple of int, (H, W, C) of the preprocessed image, H and W multiples of 64.
+        name: str, of the model.
+        **options: those of `MaskRCNN` and of the backbone, `zoo info mask_rcnn_…` lists them;
             `weight_decay` holds for both, by default as the backbone has it.
 
     Returns:
-        The model, with fresh weights.
+        `MaskRCNN` with fresh weights.
 
     Raises:
         ZooError: an argument does not fit.
+
+    Example:
+
+    >>> backbone = zoo.registry.find("plainnet20")
+    >>> mask_rcnn(backbone, input_shape=(64, 64, 3), width=4, fpn_filters=8).name
+    'mask_rcnn'
     """
     if None in input_shape:
         raise ZooError(f"{name}: input_shape must be given in full. Received: {input_shape}")
@@ -81,7 +87,19 @@ def mask_rcnn(
 
 
 def detectors_on(backbones: Iterable[Variant]) -> list[Detector]:
-    """A detector on each of the variants that gives features."""
+    """A detector on each of the variants that gives features.
+
+    Args:
+        backbones: iterable of `Variant`.
+
+    Returns:
+        List of `Detector`.
+
+    Example:
+
+    >>> [row.name for row in detectors_on([zoo.registry.find("seqnet50")])]
+    ['mask_rcnn_seqnet50']
+    """
     return [
         Detector(
             f"mask_rcnn_{backbone.name}",
