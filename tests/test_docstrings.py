@@ -21,8 +21,10 @@ PACKAGES = [
     "zoo.constraints",
     "zoo.detection",
     "zoo.initializers",
+    "zoo.images",
     "zoo.layers",
     "zoo.optimizers",
+    "zoo.preprocessing",
     "zoo.regularizers",
 ]
 

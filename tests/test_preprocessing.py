@@ -1,6 +1,7 @@
 """From pictures to model input, against values computed by hand and against Pillow."""
 
 import dataclasses
+import json
 import types
 
 import keras
@@ -394,3 +395,24 @@ def test_a_model_with_a_preset():
         zoo.preprocess(model, noise(40, 40, 3))
     model.zoo_preprocess = PRESETS["cifar"]
     assert zoo.preprocess(model, noise(40, 40, 3)).shape == (1, 32, 32, 3)
+
+
+def test_paths_and_numbers_of_numpy(tmp_path):
+    paths = [tmp_path / name for name in ("a.png", "b.png")]
+    for i, path in enumerate(paths):
+        Image.fromarray(np.full((8, 8, 3), 100 * i, "uint8")).save(path)
+    expected = preprocess(RGB, paths)
+    names = np.array([str(path) for path in paths])
+    np.testing.assert_array_equal(preprocess(RGB, names), expected)
+    np.testing.assert_array_equal(preprocess(RGB, np.array(paths, object)), expected)
+    for single in (names[1], np.array(names[1])):
+        np.testing.assert_array_equal(preprocess(RGB, single), expected[1:])
+    settings = dataclasses.replace(
+        RGB,
+        size=np.array(RGB.size),
+        channels=np.int64(3),
+        scale=np.float32(0.5),
+        mean=list(map(np.float64, RGB.mean)),
+    )
+    assert settings == dataclasses.replace(RGB, scale=0.5)
+    json.dumps(dataclasses.asdict(settings))

@@ -12,9 +12,11 @@ from zoo.errors import ImageError
 if TYPE_CHECKING:
     from PIL import Image
 
+__all__ = ["read_image"]
+
 
 def read_image(source: Any) -> np.ndarray:
-    """The picture as it is meant to be seen, in 8 bits.
+    """Reads a picture as it is meant to be seen, in 8 bits.
 
     The orientation that the camera noted (EXIF) is applied, transparency is laid over white,
     16-bit grey is scaled to 8 bits, and of an animation or a document the first picture is taken.
@@ -33,8 +35,9 @@ def read_image(source: Any) -> np.ndarray:
 
     Example:
 
-    >>> read_image("cat.jpg").shape
-    (300, 451, 3)
+    >>> from PIL import Image
+    >>> zoo.images.read_image(Image.new("LA", (4, 2))).tolist()  # all transparent: white
+    [[[255], [255], [255], [255]], [[255], [255], [255], [255]]]
     """
     pixels = read_pixels(source)
     return pixels if pixels.dtype == np.uint8 else np.rint(pixels).astype("uint8")
@@ -70,6 +73,8 @@ def as_array(source: Any) -> np.ndarray | None:
     """`source` as NumPy array if it is an array or tensor, else None."""
     import keras
 
+    if isinstance(source, str | os.PathLike):  # NumPy's strings are arrays, too
+        return None
     if isinstance(source, np.ndarray):
         return source
     if keras.ops.is_tensor(source):

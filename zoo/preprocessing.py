@@ -1,5 +1,6 @@
 """From pictures to what a model takes: the one place for resize, crop and scaling."""
 
+import dataclasses
 import math
 import reprlib
 from collections.abc import Sequence
@@ -10,23 +11,52 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.images import as_array, check_pixels, is_pil, read_pixels
+from zoo.types import Tensor
+
+__all__ = [
+    "CIFAR",
+    "COIL20",
+    "IMAGENET",
+    "INTERPOLATIONS",
+    "PRESETS",
+    "TINY_IMAGENET",
+    "USPS",
+    "Preprocess",
+    "normalize",
+    "preprocess",
+]
 
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos", "nearest")
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a checkpoint's images are prepared. Part of its card.
+    """How a checkpoint's images are prepared: y = (x * scale - mean) / std for x in 0..255.
+
+    Part of its card.
 
     Attributes:
-        size: (height, width) of the array that the model takes.
-        channels: 1 (grey) or 3 (RGB).
-        resize: length in pixels of the shorter side after resizing, before the centre crop of
-            `size`.
-        interpolation: "bilinear", "bicubic", "lanczos" or "nearest", with antialiasing.
-        scale, mean, std: y = (x * scale - mean) / std for x in 0..255; mean and std have one
-            entry per channel each, or one per pixel and channel: height * width * channels, in
-            the order of rows, columns, channels.
+        size: pair of ints, (height, width) of the array that the model takes.
+        channels: int, 1 (grey) or 3 (RGB).
+        resize: int. Length in pixels of the shorter side after resizing, before the centre crop
+            of `size`.
+        interpolation: str, "bilinear", "bicubic", "lanczos" or "nearest", with antialiasing.
+        scale: float.
+        mean: tuple of floats, one per channel, or one per pixel and channel: height * width *
+            channels, in the order of rows, columns, channels.
+        std: tuple of floats above 0, as many as one of the two.
+
+    Raises:
+        ZooError: for what no picture could be prepared by.
+
+    Example:
+
+    >>> settings = zoo.preprocessing.Preprocess(
+    ...     size=(4, 4), channels=1, resize=4, interpolation="bilinear", scale=1 / 255,
+    ...     mean=(0.5,), std=(0.5,),
+    ... )
+    >>> zoo.preprocess(settings, np.full((9, 9), 255, "uint8"))[0, 0, 0]
+    array([1.], dtype=float32)
     """
 
     size: tuple[int, int]
@@ -37,8 +67,9 @@ class Preprocess:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def __post_init__(self):
-        """Raises a `ZooError` for what no picture could be prepared by."""
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # cards are JSON, which has no numbers of NumPy
+            object.__setattr__(self, field.name, _python(getattr(self, field.name)))
         size = len(self.size) == 2 and min(self.size) >= 1
         lengths = {self.channels, math.prod(self.size) * self.channels}
         each = f"per channel ({self.channels}) or per pixel and channel ({max(lengths)})"
@@ -61,6 +92,12 @@ class Preprocess:
                     f"Preprocess: {name} must be {what}. "
                     f"Received: {name}={reprlib.repr(received)}{count}"
                 )
+
+
+def _python(value: Any) -> Any:
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(map(_python, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 # How the papers' programs standardize each kind of image. Recipes and cards take theirs from
@@ -120,7 +157,7 @@ PRESETS = {
 
 
 def preprocess(model: Any, images: Any) -> np.ndarray:
-    """Pictures of any kind and size -> the array that `model` takes.
+    """Makes of pictures of any kind and size the array that `model` takes.
 
     Grey is repeated for RGB models, RGB becomes grey by the luma of ITU-R 601-2. The picture is
     scaled, its proportions kept, until the shorter side has `resize` pixels (more, where `size`
@@ -139,40 +176,53 @@ def preprocess(model: Any, images: Any) -> np.ndarray:
 
     Raises:
         ImageError: a picture cannot be read, or an array is not of this kind.
-        ZooError: the model does not know how.
+        ZooError: the model does not know settings.
 
     Example:
 
-    >>> model = zoo.load("maxnorm_plainnet50.cifar10")
-    >>> zoo.preprocess(model, ["cat.png", "rocket.jpg"]).shape
+    >>> photos = [np.zeros((300, 451, 3), "uint8"), np.zeros((28, 28), "uint8")]
+    >>> zoo.preprocess(zoo.preprocessing.CIFAR, photos).shape
     (2, 32, 32, 3)
     """
-    return prepare(how_of(model), as_sequence(images)[0])
+    return prepare(settings_of(model), as_sequence(images)[0])
 
 
-def normalize(images, how: Preprocess):
-    """(…, channels) on the scale 0..255 -> what the model takes, float32; arrays or tensors.
+def normalize(images: Tensor, settings: Preprocess) -> Tensor:
+    """Scales pixels 0..255 as the model takes them: (x * scale - mean) / std.
+
+    Args:
+        images: array or tensor (…, channels) on the scale 0..255.
+        settings: `Preprocess`.
+
+    Returns:
+        Array or tensor of the same shape, float32.
 
     Raises:
         ZooError: mean or std are given per pixel, and the images have not the model's size.
+
+    Example:
+
+    >>> white = np.full((1, 1, 3), 255, "uint8")
+    >>> print(zoo.preprocessing.normalize(white, zoo.preprocessing.IMAGENET).round(2))
+    [[[2.25 2.43 2.64]]]
     """
     import keras
 
-    mean, std = (_statistics(values, images, how) for values in (how.mean, how.std))
+    mean, std = (_statistics(values, images, settings) for values in (settings.mean, settings.std))
     if isinstance(images, np.ndarray):
         images = images.astype("float32", copy=False)
     elif keras.ops.is_tensor(images):
         images = keras.ops.cast(images, "float32")
         mean, std = keras.ops.convert_to_tensor(mean), keras.ops.convert_to_tensor(std)
-    return (images * how.scale - mean) / std
+    return (images * settings.scale - mean) / std
 
 
-def _statistics(values: tuple[float, ...], images, how: Preprocess) -> np.ndarray:
+def _statistics(values: tuple[float, ...], images: Tensor, settings: Preprocess) -> np.ndarray:
     """(channels,), or (height, width, channels) where there is one number for every pixel."""
     array = np.asarray(values, "float32")
-    if len(values) == how.channels:
+    if len(values) == settings.channels:
         return array
-    wanted, shape = (*how.size, how.channels), tuple(images.shape)
+    wanted, shape = (*settings.size, settings.channels), tuple(images.shape)
     if len(shape) < 3 or any(n not in (None, m) for n, m in zip(shape[-3:], wanted, strict=True)):
         raise ZooError(
             f"Mean and deviation of each pixel need images of shape (…, {str(wanted)[1:-1]}). "
@@ -181,43 +231,47 @@ def _statistics(values: tuple[float, ...], images, how: Preprocess) -> np.ndarra
     return array.reshape(wanted)
 
 
-def how_of(model: Any) -> Preprocess:
+def settings_of(model: Any) -> Preprocess:
     """The `Preprocess` on the model's card, or which a conversion gave it; a `Preprocess` is its
     own."""
     if isinstance(model, Preprocess):
         return model
-    how = getattr(getattr(model, "zoo_card", None), "preprocess", None)
-    how = how or getattr(model, "zoo_preprocess", None)
-    if how is None:
+    settings = getattr(getattr(model, "zoo_card", None), "preprocess", None)
+    settings = settings or getattr(model, "zoo_preprocess", None)
+    if settings is None:
         raise ZooError(
             f"{getattr(model, 'name', model)!r} has no card that says how its images are "
             "prepared: copies and .keras files lose it. Load it with zoo.load(NAME), or give "
             "zoo.predict labels=… and preprocess=zoo.preprocessing.CIFAR or another Preprocess, "
             "zoo.preprocess that in place of the model."
         )
-    return how
+    return settings
 
 
-def as_sequence(images: Any) -> tuple[Sequence | np.ndarray, bool]:
+def as_sequence(images: Any) -> tuple[Sequence[Any] | np.ndarray, bool]:
     """The pictures as list or (N, H, W, C) array, and whether `images` was a single one."""
     if isinstance(images, list | tuple):
         return images, False
     array = None if is_pil(images) else as_array(images)
+    if array is not None and array.dtype.kind in "OUT":  # of paths or PIL images
+        return list(array.reshape(-1)), array.ndim == 0
     if array is not None and array.ndim == 4:
         return array, False
     return [images if array is None else array], True
 
 
-def prepare(how: Preprocess, images: Sequence | np.ndarray, first: int = 0) -> np.ndarray:
+def prepare(settings: Preprocess, images: Sequence[Any] | np.ndarray, first: int = 0) -> np.ndarray:
     """`preprocess` of a list or an (N, H, W, C) array; errors count its pictures from `first`."""
     if isinstance(images, np.ndarray):
         images = check_pixels(images, "images")
-        if images.shape[1:3] == tuple(how.size):  # all at once, to the last bit what the loop gives
-            return normalize(_to_channels(images, how.channels), how)
-    result = np.empty((len(images), *how.size, how.channels), "float32")
+        if images.shape[1:3] == tuple(
+            settings.size
+        ):  # all at once, to the last bit what the loop gives
+            return normalize(_to_channels(images, settings.channels), settings)
+    result = np.empty((len(images), *settings.size, settings.channels), "float32")
     for i, image in enumerate(images):
-        pixels = _to_channels(read_pixels(image, f"images[{first + i}]"), how.channels)
-        result[i] = normalize(_resize_and_crop(pixels, how), how)
+        pixels = _to_channels(read_pixels(image, f"images[{first + i}]"), settings.channels)
+        result[i] = normalize(_resize_and_crop(pixels, settings), settings)
     return result
 
 
@@ -233,15 +287,15 @@ def _to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def _resize_and_crop(pixels: np.ndarray, how: Preprocess) -> np.ndarray:
-    """(H, W, C) -> (*how.size, C) of the same dtype."""
+def _resize_and_crop(pixels: np.ndarray, settings: Preprocess) -> np.ndarray:
+    """(H, W, C) -> (*settings.size, C) of the same dtype."""
     from PIL import Image
 
-    height, width = how.size
+    height, width = settings.size
     rows, columns = pixels.shape[:2]
     if (rows, columns) == (height, width):
         return pixels
-    factor = max(how.resize / min(rows, columns), height / rows, width / columns)
+    factor = max(settings.resize / min(rows, columns), height / rows, width / columns)
     full_height = max(height, round(rows * factor))
     full_width = max(width, round(columns * factor))
     top, left = (full_height - height) // 2, (full_width - width) // 2
@@ -252,15 +306,15 @@ def _resize_and_crop(pixels: np.ndarray, how: Preprocess) -> np.ndarray:
         (left + width) * columns / full_width,
         (top + height) * rows / full_height,
     )
-    resample = Image.Resampling[how.interpolation.upper()]
+    resample = Image.Resampling[settings.interpolation.upper()]
 
     def resize(array: np.ndarray) -> np.ndarray:
         image = Image.fromarray(np.ascontiguousarray(array))
         return np.asarray(image.resize((width, height), resample, box=box))
 
     if pixels.dtype == np.uint8:
-        return resize(pixels.squeeze(-1) if how.channels == 1 else pixels).reshape(
-            height, width, how.channels
+        return resize(pixels.squeeze(-1) if settings.channels == 1 else pixels).reshape(
+            height, width, settings.channels
         )
-    result = np.stack([resize(pixels[..., c]) for c in range(how.channels)], axis=-1)
+    result = np.stack([resize(pixels[..., c]) for c in range(settings.channels)], axis=-1)
     return np.clip(result, 0, 255)  # as uint8 does where bicubic and lanczos overshoot

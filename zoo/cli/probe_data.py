@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from zoo.errors import UnknownNameError, ZooError
-from zoo.preprocessing import Preprocess, how_of, preprocess
+from zoo.preprocessing import Preprocess, preprocess, settings_of
 
 _PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
@@ -136,7 +136,7 @@ def _visible(folder: Path) -> list[Path]:
 
 def _prepared(model: keras.Model, pictures) -> tuple[np.ndarray, str]:
     try:
-        return preprocess(how_of(model), pictures), ", prepared as the model's card says"
+        return preprocess(settings_of(model), pictures), ", prepared as the model's card says"
     except ZooError:
         if hasattr(model, "zoo_card"):
             raise

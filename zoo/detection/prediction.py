@@ -12,7 +12,7 @@ from zoo.detection.mask_rcnn import MaskRCNN
 from zoo.detection.training_arrays import resize_and_pad, to_original
 from zoo.errors import ZooError
 from zoo.images import read_image
-from zoo.preprocessing import Preprocess, as_sequence, how_of, normalize
+from zoo.preprocessing import Preprocess, as_sequence, normalize, settings_of
 
 
 def predict(
@@ -58,7 +58,7 @@ def predict(
     if not isinstance(model, MaskRCNN):
         raise ZooError(f"{getattr(model, 'name', model)} is no detector: zoo.predict is for it.")
     if preprocess is None:
-        preprocess = how_of(model)
+        preprocess = settings_of(model)
     photos, single = as_sequence(images)
     objects = []
     for first in range(0, len(photos), batch_size):

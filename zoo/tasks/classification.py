@@ -12,7 +12,7 @@ from zoo.errors import ZooError
 from zoo.hub import loading
 from zoo.models.cost import multiply_adds
 from zoo.outputs import last_layer, output_activation
-from zoo.preprocessing import Preprocess, as_sequence, how_of, prepare
+from zoo.preprocessing import Preprocess, as_sequence, prepare, settings_of
 from zoo.tasks.labels import labels_or_numbers
 
 NAME = "classification"
@@ -100,7 +100,7 @@ def predict(
     _check_classifier(model)
     names = _names(model, labels)
     if preprocess is None:
-        preprocess = how_of(model)
+        preprocess = settings_of(model)
     sequence, single = as_sequence(images)
     if not len(sequence):
         return []
