@@ -23,7 +23,7 @@ setup(
     packages=[*find_packages(include=["zoo", "zoo.*"]), "zoo._weights"],
     package_dir={"zoo._weights": "weights"},
     package_data={
-        "zoo": ["py.typed"],
+        "zoo": ["py.typed", "catalog.json"],
         "zoo.hub": ["pins.json"],
         "zoo._weights": ["*/zoo.json", "*/model*.safetensors*", "*/README.md"],
     },

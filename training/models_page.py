@@ -1,8 +1,12 @@
-"""Writes docs/models.md, the page of all architectures: `python -m training.models_page`."""
+"""Writes docs/models.md, the page of all architectures, and `zoo/catalog.json`, the same for the
+console: `python -m training.models_page`."""
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
+
+from zoo import catalog
+from zoo.models.variant import Variant
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 HEAD = """# Architectures
@@ -59,22 +63,38 @@ def _measured(name: str) -> str:
     return ", ".join(figures)
 
 
+def entry(variant: Variant, params: int, multiply_adds: int) -> catalog.Entry:
+    """What the catalog says of a variant."""
+    return catalog.Entry(
+        name=variant.name,
+        family=variant.family.__name__,
+        task=variant.task,
+        paper=variant.paper,
+        published=variant.published,
+        weights=variant.weights,
+        params=params,
+        multiply_adds=multiply_adds,
+        options={name: (o.default, o.allowed) for name, o in variant.signature.items()},
+    )
+
+
 def main() -> None:
-    import zoo
     from zoo.models.cost import multiply_adds, weight_layers
     from zoo.models.deferred import build_without_values
     from zoo.registry import variants
 
-    facts = {}
-    for name in variants("classification"):
-        model = build_without_values(lambda name=name: zoo.create(name))
+    facts, entries = {}, {}
+    for name, variant in variants().items():
+        model = build_without_values(variant.build)
+        entries[name] = entry(variant, model.count_params(), multiply_adds(model))
         facts[name] = {
             "weight_layers": weight_layers(model),
             "trainable": sum(math.prod(v.shape) for v in model.trainable_variables),
-            "multiply_adds": multiply_adds(model),
+            "multiply_adds": entries[name].multiply_adds,
         }
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page(facts))
+    catalog.write(entries)
 
 
 if __name__ == "__main__":
