@@ -1,7 +1,6 @@
 """Models with fresh weights, or on the body of a checkpoint."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -71,7 +70,7 @@ def load_body(
 
 
 def _create_on(
-    variant: Variant, checkpoint: str | os.PathLike, options: Mapping[str, Any]
+    variant: Variant, checkpoint: str | os.PathLike, options: dict[str, Any]
 ) -> keras.Model:
     """A detector whose backbone has the weights of a checkpoint, and its options where `options`
     has no others."""

@@ -35,6 +35,9 @@ def imported(*words: str) -> set[str]:
     [
         ["--help"],
         ["cache", "list"],
+        ["list", "plainnet*"],
+        ["info", "mask_rcnn_seqnet50"],
+        ["info", "plainnet44.cifar10"],
     ],
     ids=" ".join,
 )

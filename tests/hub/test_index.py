@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from tests.support.checkpoints import edit_card, make_checkpoint, predict
-from zoo import registry
+from zoo import catalog
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
 from zoo.hub import index, loading, pins
 
@@ -39,9 +39,9 @@ def shipped(two_roots, tmp_path, monkeypatch):
     root = shutil.copytree(two_roots, tmp_path / "site-packages")
     wheel, clone = root / "_weights", root / "weights"
     monkeypatch.setattr(index, "ROOTS", (wheel, clone))
-    known = registry.variants()
+    known = catalog.entries()
     rows = {**known, "maxnorm_mlp3": dataclasses.replace(known["maxnorm_mlp3"], weights="toy")}
-    monkeypatch.setattr(registry, "variants", lambda: rows)
+    monkeypatch.setattr(catalog, "entries", lambda: rows)
     return wheel, clone
 
 

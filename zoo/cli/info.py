@@ -18,10 +18,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
+    from zoo import catalog
     from zoo.hub import index
-    from zoo.registry import list_models
 
-    if arguments.name in list_models():
+    if arguments.name in catalog.entries():
         info = _architecture(arguments.name)
         if arguments.json:
             print_json(info)
@@ -39,22 +39,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _architecture(name: str) -> dict[str, Any]:
+    from zoo import catalog
     from zoo.hub import index
-    from zoo.models.cost import multiply_adds
-    from zoo.models.deferred import build_without_values
-    from zoo.registry import find
 
-    variant = find(name)
-    model = build_without_values(variant.build)
+    entry = catalog.find(name)
     return {
         "name": name,
-        "params": model.count_params(),
-        "multiply_adds": multiply_adds(model),
-        "paper": variant.paper,
-        "published": variant.published,
+        "params": entry.params,
+        "multiply_adds": entry.multiply_adds,
+        "paper": entry.paper,
+        "published": entry.published,
         "options": {
-            name: {"default": option.default, "allowed": option.allowed}
-            for name, option in variant.signature.items()
+            option: {"default": default, "allowed": allowed}
+            for option, (default, allowed) in entry.options.items()
         },
         "checkpoints": index.list_weights(f"{name}.*"),
     }

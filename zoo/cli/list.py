@@ -18,8 +18,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
+    from zoo.catalog import list_models
     from zoo.hub import index
-    from zoo.registry import list_models
 
     pattern = arguments.pattern
     architectures, checkpoints = list_models(pattern), index.list_weights(pattern)

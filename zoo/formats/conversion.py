@@ -62,11 +62,12 @@ def convert(
             f"There are no PyTorch checkpoints for {architecture!r} that could be converted. "
             f"There are for: {', '.join(known)}."
         )
+    content: Any = state_dict
     where = "state_dict"
     if isinstance(state_dict, str | os.PathLike):
         where = os.fspath(state_dict)
-        state_dict = read_torch_file(where)
-    tensors = _unwrap(state_dict, where)
+        content = read_torch_file(where)
+    tensors = _unwrap(content, where)
 
     left_out = None
     if options.get("features"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from zoo import catalog
 from zoo.checkpoint.card import CARD_FILE, Card
 from zoo.checkpoint.files import read_card
 from zoo.checkpoint.schema import refuse, show
@@ -122,9 +123,7 @@ def locate(name: str | os.PathLike, weights: bool = True) -> Place:
     built_in = _built_in()
     if name in built_in:
         return _place(name, built_in[name], weights)
-    from zoo.registry import variants  # imports Keras, which the names above do without
-
-    known = variants()
+    known = catalog.entries()
     if name in known:
         full = f"{name}.{known[name].weights}"
         if full in built_in:

@@ -5,7 +5,7 @@ Hu, "Revisiting Exploding Gradient: A Ghost That Never Leaves", sections 4.2 and
 
 import dataclasses
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 from keras import layers
@@ -117,7 +117,7 @@ def seqnet(
     check_stem(name, stem, input_shape)
 
     factory = LayerFactory(initializer="he_normal", weight_decay=weight_decay)
-    pair = {
+    pair: dict[str, Any] = {
         "init": init,
         "inner_bias": inner_bias,
         "inner_norm": inner_norm,

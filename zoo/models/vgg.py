@@ -85,9 +85,16 @@ def vgg_bn(
         for i in range(1, convolutions + 1):
             x = factory.conv_norm_act(x, width * min(2 ** (stage - 1), 8), 3, f"stage{stage}_{i}")
         x = levels[2**stage] = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
-    options = {"factory": factory, "num_classes": num_classes, "activation": activation}
     if features:
-        return image_model(inputs, levels, features=True, name=name, **options)
+        return image_model(
+            inputs,
+            levels,
+            factory=factory,
+            num_classes=num_classes,
+            activation=activation,
+            features=True,
+            name=name,
+        )
     x = layers.Flatten(name="head_flatten")(x)
     for i in (1, 2):
         x = layers.Dense(units, name=f"hidden{i}_dense", **factory.kernel())(x)
@@ -96,11 +103,14 @@ def vgg_bn(
     return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)
 
 
-def _torch_module(layer: str) -> str:
+def _torch_module(layer: str) -> str | None:
     dense = {"hidden1_dense": 0, "hidden2_dense": 3, "head_dense": 6}
     if layer in dense:
         return f"classifier.{dense[layer]}"
-    stage, i, kind = re.fullmatch(r"stage(\d+)_(\d+)_(conv|norm)", layer).groups()
+    match = re.fullmatch(r"stage(\d+)_(\d+)_(conv|norm)", layer)
+    if not match:
+        return None
+    stage, i, kind = match.groups()
     # One list of modules: Conv, BN, ReLU of every convolution, and a pooling behind every stage.
     before = sum(3 * n + 1 for n in CONVOLUTIONS[: int(stage) - 1]) + 3 * (int(i) - 1)
     return f"features.{before + (kind == 'norm')}"
