@@ -11,6 +11,7 @@ from pathlib import Path
 from training import recipe as recipes
 from training import tasks
 from training.tasks.recipe import Recipe
+from zoo.tasks import TASKS
 
 PATH = Path(__file__).with_name("costs.json")
 
@@ -85,8 +86,9 @@ def expectation(recipe: Recipe) -> str:
     text = f"published: {recipe.published or 'nothing'}"
     checkpoint = f"{recipe.model}.{recipe.tag}"
     if checkpoint in zoo.list_weights():
-        top1 = next(m for m in zoo.card(checkpoint).metrics if m.name == "top1")
-        text += f"; measured: {top1.value:.2%} {top1.split} accuracy"
+        task = TASKS[recipe.task]
+        metric = next(m for m in zoo.card(checkpoint).metrics if m.name == task.metric)
+        text += f"; measured: {metric.value:.2%} {metric.split} {task.metric_in_words}"
     return text
 
 

@@ -1,14 +1,13 @@
 """Optimizers of recipes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 import zoo
 from training.tasks.recipe import Recipe
 from zoo.errors import UnknownNameError, ZooError
-
-Rate = float | keras.optimizers.schedules.LearningRateSchedule
 
 OPTIMIZERS = {
     "sgd": zoo.optimizers.SGD,
@@ -19,7 +18,7 @@ OPTIMIZERS = {
 }
 
 
-def optimizer(recipe: Recipe, learning_rate: Rate) -> keras.optimizers.Optimizer:
+def optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe. Momentum and multipliers are for SGD; the others have their own
     moments and one rate.
 
@@ -31,7 +30,7 @@ def optimizer(recipe: Recipe, learning_rate: Rate) -> keras.optimizers.Optimizer
         raise UnknownNameError("optimizer", recipe.optimizer, OPTIMIZERS)
     if not recipe.clip_norm >= 0:
         raise ZooError(f"clip_norm must be at least 0. Received: {recipe.clip_norm}")
-    options = {
+    options: dict[str, Any] = {
         "global_clipnorm": recipe.clip_norm or None,
         "gradient_accumulation_steps": recipe.accumulate if recipe.accumulate > 1 else None,
     }

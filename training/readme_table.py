@@ -14,14 +14,14 @@ BEGIN, END = "<!-- checkpoints: python -m training.readme_table -->\n", "<!-- en
 def table() -> str:
     """The checkpoints as a Markdown table."""
     import zoo
-    from training.results.checkpoints import length
+    from training.results.checkpoints import classifiers, length
 
     lines = [
         "| checkpoint | parameters | data | measured top-1 | measured error | published error | "
         "training |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name in zoo.list_weights():
+    for name in classifiers():
         card = zoo.card(name)
         top1 = next(m for m in card.metrics if (m.split, m.name) == ("test", "top1"))
         training = card.training

@@ -53,7 +53,7 @@ def write(
     from training.tasks.classification.measure import differing, evaluate, stated_by
 
     rows, differs = [], []
-    for name in zoo.list_weights():
+    for name in classifiers():
         model = zoo.load(name, activation="softmax")
         card = model.zoo_card
         print(f"{name} …", flush=True)
@@ -69,6 +69,15 @@ def write(
         writer.writerows(rows)
     write_page(results, page)
     return differs
+
+
+def classifiers() -> list[str]:
+    """The shipped checkpoints that these tables are of."""
+    import zoo
+    from zoo.registry import find
+
+    names = zoo.list_weights()
+    return [n for n in names if find(n.partition(".")[0]).task == "classification"]
 
 
 def row(model, measured: dict[str, float], speed: float) -> dict:

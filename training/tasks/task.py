@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import keras
 
@@ -12,6 +12,8 @@ from training.data.pipeline import Share
 from training.engines.engine import Engine
 from training.tasks.recipe import Recipe
 from zoo.preprocessing import Preprocess
+
+R = TypeVar("R", bound=Recipe, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,15 @@ class Data:
 
 
 class Batches(Protocol):
-    """The batches of a training, as functions of seed and step.
+    """The batches of a training, as functions of seed and step."""
 
-    Attributes:
-        size: examples of a training step, over all processes.
-        steps: training steps of a round.
-    """
+    @property
+    def size(self) -> int:
+        """Examples of a training step, over all processes."""
 
-    size: int
-    steps: int
+    @property
+    def steps(self) -> int:
+        """Training steps of a round."""
 
     def round(self, number: int, first: int) -> Any:
         """What `fit` takes for the steps from `first` on of a round."""
@@ -58,7 +60,7 @@ class Batches(Protocol):
         """What this process can read alone."""
 
 
-class Task(Protocol):
+class Task(Protocol[R]):
     """The parts of a training that differ from task to task, in the order of their use.
 
     Attributes:
@@ -71,47 +73,47 @@ class Task(Protocol):
     splits: tuple[str, ...]
     options: tuple[str, ...]
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: R) -> None:
         """Refuses settings that do not fit each other, before anything is read.
 
         Raises:
             ZooError: with the reason.
         """
 
-    def read(self, recipe: Recipe, data_dir: str, *, download: bool = False) -> Data:
+    def read(self, recipe: R, data_dir: str, *, download: bool = False) -> Data:
         """The data of a recipe.
 
         Raises:
             ZooError, FileNotFoundError: there are none, or none of use.
         """
 
-    def batches(self, recipe: Recipe, data: Data, share: Share) -> Batches:
+    def batches(self, recipe: R, data: Data, share: Share) -> Batches:
         """The batches of this process.
 
         Raises:
             ZooError: the data do not give one.
         """
 
-    def build(self, recipe: Recipe, data: Data, engine: Engine) -> keras.Model:
+    def build(self, recipe: R, data: Data, engine: Engine) -> keras.Model:
         """The model with its losses, metrics and optimizer, compiled in the engine's scope.
 
         Raises:
             ZooError: the recipe's weights do not fit.
         """
 
-    def callbacks(self, recipe: Recipe) -> list[keras.callbacks.Callback]:
+    def callbacks(self, recipe: R) -> list[keras.callbacks.Callback]:
         """Callbacks of the task alone."""
 
-    def probe(self, recipe: Recipe, data: Data) -> tuple:
+    def probe(self, recipe: R, data: Data) -> tuple:
         """The (inputs, targets) that signals are read on: the same few examples throughout."""
 
     def validation(
-        self, recipe: Recipe, data: Data, run: Path, engine: Engine, timeout: float
+        self, recipe: R, data: Data, run: Path, engine: Engine, timeout: float
     ) -> Callable[[keras.Model, int], dict[str, float]]:
         """(model, finished rounds) -> figures of other examples, or {} where none are due."""
 
     def finish(
-        self, recipe: Recipe, data: Data, run: Path, model: keras.Model, history: list[dict]
+        self, recipe: R, data: Data, run: Path, model: keras.Model, history: list[dict]
     ) -> dict[str, Any]:
         """Writes `run/checkpoint` and `run/metrics.json`; gives the metrics."""
 
@@ -119,8 +121,8 @@ class Task(Protocol):
         """Measures a checkpoint for `training.evaluate` and prints the figures; gives the names
         of those in which its card differs."""
 
-    def examples(self, recipe: Recipe) -> int:
+    def examples(self, recipe: R) -> int:
         """How many examples a training learns from, each as often as it is looked at."""
 
-    def multiply_adds(self, recipe: Recipe) -> int:
+    def multiply_adds(self, recipe: R) -> int:
         """Multiply-adds of a forward pass in training of one example."""

@@ -16,9 +16,13 @@ class Task(Protocol):
 
     Attributes:
         name: as in `zoo.models.variant.Variant.task`.
+        metric: name of the figure on a card that is looked at first.
+        metric_in_words: the same in words.
     """
 
     name: str
+    metric: str
+    metric_in_words: str
 
     def predict(self, model: keras.Model, images: Any, **options: Any) -> Any:
         """What a model says about pictures; the options are the task's own."""

@@ -32,6 +32,8 @@ class Classification:
     """The task "classification"; see `zoo.tasks.Task`."""
 
     name = NAME
+    metric = "top1"
+    metric_in_words = "accuracy"
 
     def predict(self, model: keras.Model, images: Any, **options: Any) -> list:
         """As `zoo.predict`."""

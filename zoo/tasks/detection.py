@@ -13,6 +13,8 @@ class Detection:
     """The task "detection"; see `zoo.tasks.Task`."""
 
     name = "detection"
+    metric = "box_AP"
+    metric_in_words = "box AP"
 
     def predict(self, model: keras.Model, images: Any, **options: Any) -> Any:
         """As `zoo.detection.predict`."""
