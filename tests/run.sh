@@ -24,7 +24,9 @@ fi
 export PYTHONPATH=$PWD MYPY_CACHE_DIR=$env/mypy RUFF_CACHE_DIR=$env/ruff
 # JAX keeps what it compiled: the next run takes little more than half the time.
 export JAX_COMPILATION_CACHE_DIR=$env/jax
-"$env/bin/ruff" check --quiet .
-"$env/bin/ruff" format --quiet --check .
-"$env/bin/mypy"
-exec "$env/bin/python" tests/run.py --backends "${backends// /,}" "$@"
+status=0
+"$env/bin/ruff" check --quiet . || status=1
+"$env/bin/ruff" format --quiet --check . || status=1
+"$env/bin/mypy" || status=1
+"$env/bin/python" tests/run.py --backends "${backends// /,}" "$@" || status=1
+exit $status
