@@ -5,6 +5,8 @@ import ast
 import csv
 import importlib
 import json
+import math
+import shutil
 from pathlib import Path
 
 import keras
@@ -25,7 +27,21 @@ SCRIPTS = sorted(
     if "def main(" in path.read_text() and path.stem != "gallery"
 )
 # Those whose `--quick` takes seconds.
-FAST = ["activations_dying", "crelu_coherence"]
+FAST = ["activations_dying", "crelu_coherence", "scaling_propositions"]
+# Those that judge a table again, and their figures.
+JUDGED = {
+    "activations_maxnorm": (
+        "activations_above",
+        "activations_maximum",
+        "activations_mean",
+        "activations_responses",
+    ),
+    "conditioning_curvature": ("conditioning_curvature",),
+    "conditioning_training": ("conditioning_training",),
+    "conditioning_weights": ("conditioning_weights",),
+    "gradient_depth": ("gradient_depth",),
+    "gradient_image_nets": ("gradient_image_nets",),
+}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -69,6 +85,107 @@ def test_quick_figures_write_their_files_and_repeat_exactly(name, tmp_path, caps
     assert rows[0] == pytest.approx(rows[1], rel=1e-3, nan_ok=True)
 
 
+@pytest.mark.parametrize("script", JUDGED)
+def test_the_verdicts_are_those_of_the_tables(script, tmp_path):
+    for name in JUDGED[script]:
+        for end in ("csv", "json"):
+            shutil.copy(gallery.FOLDER / f"{name}.{end}", tmp_path)
+    importlib.import_module(f"examples.figures.{script}").main(["--judge", "--to", str(tmp_path)])
+    for name in JUDGED[script]:
+        for end in ("csv", "json"):
+            again, stored = tmp_path / f"{name}.{end}", gallery.FOLDER / f"{name}.{end}"
+            assert again.read_text() == stored.read_text()
+
+
+def judged(name: str, tmp_path, change) -> dict:
+    """What a script says of a table that is changed row by row."""
+    script = next(script for script, names in JUDGED.items() if name in names)
+    for other in JUDGED[script]:
+        shutil.copy(gallery.FOLDER / f"{other}.csv", tmp_path)
+        shutil.copy(gallery.FOLDER / f"{other}.json", tmp_path)
+    with open(tmp_path / f"{name}.csv", newline="") as file:
+        rows = [change(row) or row for row in csv.DictReader(file)]
+    with open(tmp_path / f"{name}.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    importlib.import_module(f"examples.figures.{script}").main(["--judge", "--to", str(tmp_path)])
+    return json.loads((tmp_path / f"{name}.json").read_text())
+
+
+def test_stable_is_below_the_threshold_of_the_probe(tmp_path):
+    assert gallery.entries()["gradient_image_nets"]["seen"] is False  # ResNet50's grows 32 times
+
+    def flatten(row):
+        if row["net"] == "ResNet50":
+            row["gradient_norm"] = str(1.04 ** -int(row["index"]))  # 7 times over 50 layers
+
+    assert judged("gradient_image_nets", tmp_path, flatten)["seen"] is True
+
+
+def test_every_layer_of_the_responses_counts(tmp_path):
+    assert gallery.entries()["activations_responses"]["seen"] is False  # BN's layer 50 has 0.797
+
+    def raise_it(row):
+        if row["net"] == "BN":
+            row["cosine"] = "0.95"
+
+    about = judged("activations_responses", tmp_path, raise_it)
+    assert about["seen"] is True
+    assert "Above 0.9 in 4 of 4 layers" in about["verdict"]
+
+
+def test_infinite_comparisons_are_counted(tmp_path):
+    about = gallery.entries()["conditioning_curvature"]
+    assert "infinite in 8 of 123 comparisons" in about["verdict"]
+    assert about["seen"] is False
+
+    def equal(row):
+        row["kappa_p_approximate"] = row["kappa_p"]
+
+    assert judged("conditioning_curvature", tmp_path, equal)["seen"] is True
+
+
+def test_conditions_are_compared_start_by_start_and_of_nets_that_have_learned(tmp_path):
+    def learn(row):
+        if row["step"] != "0":
+            row["loss"] = "0.5"
+
+    # From the random start, BN's output gradients are worse conditioned at step 40.
+    about = judged("conditioning_training", tmp_path, learn)
+    assert about["seen"] is False
+    assert "not judged" not in about["verdict"]
+
+    def idle(row):
+        row["loss"] = "2.3"
+
+    about = judged("conditioning_training", tmp_path, idle)
+    assert about["seen"] is None
+    assert "has learned nothing" in about["verdict"]
+
+
+def test_an_order_of_single_runs_is_one_of_a_factor_of_two(tmp_path):
+    assert gallery.entries()["activations_maximum"]["seen"] is False
+
+    def small(row):
+        if row["net"] == "naive":
+            row["max"] = "9"
+
+    assert judged("activations_maximum", tmp_path, small)["seen"] is True
+
+
+def test_budgets_name_all_nets():
+    budget = gallery.entries()["conditioning_weights"]["budget"]
+    assert budget == "USPS; epochs of training: naive 300, BN 300, proposed 300; theirs 300"
+
+
+def test_guessing_is_no_learning():
+    assert not common.learned(math.log(10))
+    assert not common.learned(2.25)
+    assert common.learned(2.0)
+    assert not common.learned(0.65, classes=2)
+
+
 def cells(folder, name) -> list[float]:
     """All numbers of a figure's table."""
     with open(folder / f"{name}.csv", newline="") as file:
@@ -105,10 +222,12 @@ def test_a_saved_figure_is_a_picture_a_table_and_a_verdict(tmp_path, capsys):
 def test_the_gallery_tells_what_is_seen_and_what_is_not(tmp_path):
     saved(tmp_path)
     saved(tmp_path, "other", seen=False, verdict="It shrinks.", paper="A, “B”, table 1")
+    saved(tmp_path, "third", seen=None, paper="C, “D”, figure 1")
     page = gallery.page(gallery.entries(tmp_path))
-    assert "2 figures; the claims of 1 are seen here." in page
+    assert "3 figures; the claims of 1 are seen here." in page
     assert "| [growth](#growth) | Nobody et al., figure 3 | yes |" in page
     assert "| [other](#other) | A, table 1 | no |" in page
+    assert "| [third](#third) | C, figure 1 | not judged |" in page
     assert page.index("## A, “B”") < page.index("### other") < page.index("## Nobody et al.")
     for part in ("It shrinks.", "Seen: **no**", "figures/growth.png", "figures/growth.csv"):
         assert part in page

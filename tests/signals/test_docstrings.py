@@ -10,6 +10,8 @@ import pytest
 
 from zoo import signals
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path(signals.__file__).parent
 MODULES = sorted(
     ".".join(("zoo.signals", *path.relative_to(FOLDER).with_suffix("").parts))
@@ -25,7 +27,6 @@ def test_examples_run(name):
     assert results.failed == 0
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("name", signals.__all__)
 def test_the_docstring_is_complete_and_in_order(name):
     thing = getattr(signals, name)
