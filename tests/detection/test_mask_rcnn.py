@@ -208,3 +208,18 @@ def test_images_alone_are_no_examples(untrained):
     model, found = untrained
     with pytest.raises(ZooError, match="fit and evaluate take dicts"):
         model.compute_loss(images(), y_pred=found)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras exports to TensorFlow")
+def test_export(untrained, tmp_path):
+    model, found = untrained
+    if keras.backend.backend() == "jax":
+        with pytest.raises(ZooError, match="JAX cannot export a detector"):
+            model.export(tmp_path / "exported")
+        return
+    import tensorflow as tf
+
+    model.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    for name, x in exported.serve(images()).items():
+        np.testing.assert_allclose(x, found[name], atol=1e-4)

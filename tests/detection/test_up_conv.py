@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.helpers import array, weight_gradients
 from zoo.detection.up_conv import UpConv2D
+from zoo.errors import ZooError
 
 
 @pytest.mark.parametrize("options", [{}, {"use_bias": False, "activation": "relu"}])
@@ -34,3 +35,9 @@ def test_config():
     assert again.strides == again.kernel_size == (2, 2)
     restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert isinstance(restored, UpConv2D)
+
+
+@pytest.mark.parametrize("name", ["strides", "padding", "output_padding", "dilation_rate"])
+def test_fixed_arguments_are_refused(name):
+    with pytest.raises(ZooError, match=f"{name} cannot be chosen"):
+        UpConv2D(4, 2, **{name: 1})
