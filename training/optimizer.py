@@ -42,11 +42,18 @@ def optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optimizer:
     return OPTIMIZERS[recipe.optimizer](learning_rate, **options)
 
 
-def falling(learning_rate: float, drops: Sequence[float], steps: int):
-    """A rate that falls to a tenth at each of `drops`, parts of the training, in (0, 1)."""
+def falling(learning_rate: float, drops: Sequence[float], steps: int, warmup: int = 0):
+    """A rate that falls to a tenth at each of `drops`, parts of the training, in (0, 1).
+
+    In the first `warmup` steps it is a tenth of itself.
+    """
     if list(drops) != sorted(d for d in set(drops) if 0 < d < 1):
         raise ZooError(f"drops must rise within (0, 1). Received: {drops}")
     rates = [learning_rate / 10**i for i in range(len(drops) + 1)]
     # Keras's boundaries are the last steps of the old rate.
     boundaries = [int(steps * drop) - 1 for drop in drops]
+    if warmup:
+        if boundaries and warmup - 1 >= boundaries[0]:
+            raise ZooError(f"warm-up of {warmup} steps must end before the first of drops={drops}.")
+        boundaries, rates = [warmup - 1, *boundaries], [learning_rate / 10, *rates]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)

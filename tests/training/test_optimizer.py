@@ -50,13 +50,19 @@ def test_cosine_after_warm_up():
 
 
 def test_steps_fall_by_ten_at_every_drop():
-    stepped = rate(changed(schedule="steps", drops=(0.3, 0.6, 0.9)), 100)
+    stepped = rate(changed(schedule="steps", drops=(0.3, 0.6, 0.9), warmup_epochs=0), 100)
     found = [float(array(stepped(s))) for s in (0, 299, 300, 599, 600, 899, 900, 999)]
     assert found == pytest.approx([0.4, 0.4, 0.04, 0.04, 0.004, 0.004, 0.0004, 0.0004])
 
 
+def test_steps_warm_up_at_a_tenth():
+    stepped = rate(changed(schedule="steps", drops=(0.3,), warmup_epochs=2), 100)
+    rates = [float(array(stepped(s))) for s in (0, 199, 200, 299, 300)]
+    assert rates == pytest.approx([0.04, 0.04, 0.4, 0.4, 0.04])
+
+
 def test_constant():
-    assert rate(changed(schedule="constant"), 100) == 0.4
+    assert rate(changed(schedule="constant", warmup_epochs=0), 100) == 0.4
 
 
 @pytest.mark.parametrize("accumulate", [1, 4])
@@ -80,6 +86,8 @@ def test_every_optimizer_is_made(name):
         ({"schedule": "linear"}, "cosine, steps or constant"),
         ({"schedule": "steps", "drops": (0.6, 0.3)}, "drops must rise"),
         ({"schedule": "steps", "drops": (0.5, 1.0)}, "drops must rise"),
+        ({"schedule": "steps", "drops": (0.1, 0.5)}, "must end before the first"),
+        ({"schedule": "constant"}, "warmup_epochs is for"),
         ({"optimizer": "sdg"}, "Did you mean 'sgd'"),
         ({"optimizer": "adam", "multipliers": {"head_dense/*": 2.0}}, "multipliers are for"),
         ({"clip_norm": -1.0}, "clip_norm must be at least 0"),

@@ -66,7 +66,7 @@ def test_every_value_is_allowed(name):
     assert recipe.recalibrate <= DATASETS[recipe.data].sizes["train"]
     assert recipe.optimizer in OPTIMIZERS
     assert recipe.schedule in ("cosine", "steps", "constant")
-    assert bool(recipe.warmup_epochs) <= (recipe.schedule == "cosine")
+    assert bool(recipe.warmup_epochs) <= (recipe.schedule != "constant")
     assert bool(recipe.modulation_steps) <= recipe.model_args.get("modulation", False)
     # The statistics of batch norm are estimated anew where there are any, and nowhere else.
     norm = recipe.model_args.get("norm", variant.options.get("norm", "batchnorm"))

@@ -97,7 +97,7 @@ def test_table2(tmp_path, capsys):
         "300 epochs. Here: 0.01 falling to 0 by a cosine for every row, the rest as there.\n"
         in page
     )
-    assert "2 seeds: 7.00 ± 1.41% test error" in page
+    assert "2 seeds: median 7.00%, mean 7.00 ± 1.41% test error" in page
     assert (to / "maxnorm_table2_usps.png").read_bytes().startswith(b"\x89PNG")
 
 

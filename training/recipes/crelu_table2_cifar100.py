@@ -8,8 +8,8 @@ Expected:  the published errors: CReLU is better with batch norm and without. No
 import dataclasses
 
 from training.recipes import crelu_table2_cifar10
-from training.recipes.lastbn_table2_cifar100 import CIFAR100
 from training.tasks.recipe import About
+from zoo.preprocessing import CIFAR
 
 ABOUT = About(
     title="Normalizations and activations in residual nets of 110 layers on CIFAR-100",
@@ -21,6 +21,12 @@ ABOUT = About(
         "that of crelu_table2_cifar10, as theirs; inputs are standardized by the mean and the "
         "deviation of CIFAR-100."
     ),
+)
+
+CIFAR100 = dataclasses.replace(
+    CIFAR,
+    mean=(129.3 / 255, 124.1 / 255, 112.4 / 255),
+    std=(68.2 / 255, 65.4 / 255, 70.4 / 255),
 )
 
 RECIPES = {

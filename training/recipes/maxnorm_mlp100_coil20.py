@@ -22,7 +22,8 @@ ABOUT = About(
     protocol=(
         "theirs: a random split of 70% and 30%, batch 128, learning rate within [1e-4, 0.1], "
         "momentum 0.9, weight decay 1e-4, 300 epochs. Here: 0.01 falling to 0 by a cosine, the "
-        "rest as there; the split is this project's own."
+        "rest as there; the split is this project's own. "
+        "128x128 pixels make 13.98 M weights; table I's counts fit pictures of 32x32."
     ),
 )
 

@@ -214,8 +214,8 @@ def _seeds(rows: list[dict]) -> list[str]:
         if row["state"] == "finished":
             finished.setdefault(row["row"], []).append(float(row["test_error"]))
     return [
-        f"{row}, {len(errors)} seeds: {statistics.mean(errors):.2f} ± "
-        f"{statistics.stdev(errors):.2f}% test error (mean and standard deviation)."
+        f"{row}, {len(errors)} seeds: median {statistics.median(errors):.2f}%, mean "
+        f"{statistics.mean(errors):.2f} ± {statistics.stdev(errors):.2f}% test error."
         for row, errors in finished.items()
         if len(errors) > 1
     ]

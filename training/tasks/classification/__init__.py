@@ -59,7 +59,7 @@ class Classification:
     def callbacks(self, recipe: ClassificationRecipe) -> list[keras.callbacks.Callback]:
         if not recipe.modulation_steps:
             return []
-        return [zoo.callbacks.ModulationCallback(recipe.modulation_steps)]
+        return [zoo.callbacks.ModulationCallback(recipe.modulation_steps, recipe.modulation_band)]
 
     def probe(self, recipe: ClassificationRecipe, data: Data) -> tuple[dict, np.ndarray]:
         return probe(recipe, data.train)

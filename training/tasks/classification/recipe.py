@@ -14,9 +14,11 @@ class ClassificationRecipe(Recipe):
     Attributes:
         epochs: passes over the training set.
         schedule: "cosine" to 0, "steps" (a tenth at each of `drops`), or "constant".
-        warmup_epochs: epochs of linear warm-up from 0, cosine only.
+        warmup_epochs: epochs of warm-up: linear from 0 with "cosine", at a tenth of the rate with
+            "steps".
         modulation_steps: training steps with modulated errors, for a model with
             `modulation=True`; see `zoo.callbacks.ModulationCallback`.
+        modulation_band: outside of which errors are modulated, see there.
         crop, jitter, lighting: augmentation, see `training.augment.Prepare`.
         resized_crop: whether a window of random size and shape is cut from each picture and
             scaled to the model's size, see `training.data.pictures`.
@@ -45,6 +47,7 @@ class ClassificationRecipe(Recipe):
     schedule: str = "cosine"
     warmup_epochs: int = 0
     modulation_steps: int = 0
+    modulation_band: float = 1.1
     crop: int = 0
     jitter: float = 0.0
     lighting: float = 0.0

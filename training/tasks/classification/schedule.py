@@ -8,10 +8,19 @@ from zoo.errors import ZooError
 
 
 def rate(recipe: ClassificationRecipe, steps_per_epoch: int):
-    """Learning rate as a function of the step."""
+    """Learning rate as a function of the step.
+
+    Warm-up is linear from 0 before a cosine, and at a tenth of the rate before steps (He et al.,
+    "Deep Residual Learning for Image Recognition", section 4.2, for 110 layers).
+
+    Raises:
+        ZooError: an unknown schedule; warm-up of a constant rate, or beyond the first drop.
+    """
     steps = recipe.epochs * steps_per_epoch
+    warmup = recipe.warmup_epochs * steps_per_epoch
+    if recipe.schedule == "constant" and warmup:
+        raise ZooError("warmup_epochs is for schedule='cosine' or 'steps', not 'constant'.")
     if recipe.schedule == "cosine":
-        warmup = recipe.warmup_epochs * steps_per_epoch
         return keras.optimizers.schedules.CosineDecay(
             0.0 if warmup else recipe.learning_rate,
             max(steps - warmup, 1),
@@ -19,7 +28,7 @@ def rate(recipe: ClassificationRecipe, steps_per_epoch: int):
             warmup_steps=warmup,
         )
     if recipe.schedule == "steps":
-        return falling(recipe.learning_rate, recipe.drops, steps)
+        return falling(recipe.learning_rate, recipe.drops, steps, warmup)
     if recipe.schedule == "constant":
         return recipe.learning_rate
     raise ZooError(f"schedule must be cosine, steps or constant. Received: {recipe.schedule!r}")
