@@ -91,13 +91,17 @@ def feature_pyramid(
         x = _fit(inputs[name], image_size, level, factory)
         x = factory.conv_norm(x, filters, 1, f"fpn_lateral{level}", _LINEAR)
         if merged is not None:
-            up = layers.UpSampling2D(2, dtype=factory.dtype, name=f"fpn_up{level}")(merged)
+            up = layers.UpSampling2D(
+                2, data_format="channels_last", dtype=factory.dtype, name=f"fpn_up{level}"
+            )(merged)
             x = layers.Add(dtype=factory.dtype, name=f"fpn_add{level}")([x, up])
         merged = x
         maps[level] = factory.conv_norm(x, filters, 3, f"fpn_output{level}", _LINEAR)
     for level in LEVELS[len(names) :]:
         # A pooling of one pixel takes every second one.
-        subsample = layers.MaxPooling2D(1, 2, dtype=factory.dtype, name=f"fpn_subsample{level}")
+        subsample = layers.MaxPooling2D(
+            1, 2, data_format="channels_last", dtype=factory.dtype, name=f"fpn_subsample{level}"
+        )
         maps[level] = subsample(maps[level - 1])
     return keras.Model(inputs, [maps[level] for level in LEVELS], name="fpn")
 
@@ -115,4 +119,6 @@ def _fit(
             f"{image_size[1] // 2**level} pixels. Received: {x.shape[1]} x {x.shape[2]}"
         )
     padding = ((0, missing[0]), (0, missing[1]))
-    return layers.ZeroPadding2D(padding, dtype=factory.dtype, name=f"fpn_pad{level}")(x)
+    return layers.ZeroPadding2D(
+        padding, data_format="channels_last", dtype=factory.dtype, name=f"fpn_pad{level}"
+    )(x)

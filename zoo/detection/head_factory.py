@@ -66,7 +66,9 @@ class HeadFactory:
         start: str | float = "he_normal",
     ) -> keras.KerasTensor:
         """A convolution with a bias, of unchanged size, and nothing else."""
-        return layers.Conv2D(filters, size, padding="same", **self.common(name, start))(x)
+        return layers.Conv2D(
+            filters, size, padding="same", data_format="channels_last", **self.common(name, start)
+        )(x)
 
     def conv_norm(
         self,
@@ -80,7 +82,9 @@ class HeadFactory:
         if self.norm == "none":
             return self.conv(x, filters, size, name, start)
         common = self.common(name, start)
-        x = layers.Conv2D(filters, size, padding="same", use_bias=False, **common)(x)
+        x = layers.Conv2D(
+            filters, size, padding="same", data_format="channels_last", use_bias=False, **common
+        )(x)
         groups = math.gcd(32, filters)
         return layers.GroupNormalization(
             groups, epsilon=1e-5, dtype=self.dtype, name=f"{name}_norm"

@@ -69,7 +69,7 @@ def box_head(filters: int, num_classes: int, units: int, factory: HeadFactory) -
     x = inputs = factory.input((BOX_SIZE, BOX_SIZE, filters), "box_region")
     if factory.norm == "group":
         x = _convolutions(x, filters, "box", factory)
-    x = layers.Flatten(dtype=factory.dtype, name="box_flatten")(x)
+    x = layers.Flatten(data_format="channels_last", dtype=factory.dtype, name="box_flatten")(x)
     for i in (1,) if factory.norm == "group" else (1, 2):
         x = factory.relu(factory.dense(x, units, f"box_fc{i}"), f"box_fc{i}")
     logits = factory.dense(x, num_classes + 1, "box_logits", SCORES)

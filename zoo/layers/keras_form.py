@@ -82,7 +82,11 @@ class KerasForm:
 
 def every_pixel(x: Any, strides: int, name: str) -> Any:
     """Every `strides`-th row and column, by a layer of Keras."""
-    return x if strides == 1 else keras.layers.MaxPooling2D(1, strides, name=name)(x)
+    return (
+        x
+        if strides == 1
+        else keras.layers.MaxPooling2D(1, strides, data_format="channels_last", name=name)(x)
+    )
 
 
 def to_numpy(x: Tensor) -> np.ndarray:

@@ -217,7 +217,9 @@ class ResidualBlock(keras.layers.Layer):
             return x
         # Zeros behind the channels, by a layer that adds them to rows and columns.
         x = keras.layers.Permute((1, 3, 2), name=f"{name}_shortcut_turn")(x)
-        x = keras.layers.ZeroPadding2D(((0, 0), (0, more)), name=f"{name}_shortcut_pad")(x)
+        x = keras.layers.ZeroPadding2D(
+            ((0, 0), (0, more)), data_format="channels_last", name=f"{name}_shortcut_pad"
+        )(x)
         return keras.layers.Permute((1, 3, 2), name=f"{name}_shortcut_turn_back")(x)
 
 

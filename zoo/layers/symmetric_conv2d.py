@@ -107,5 +107,8 @@ class SymmetricConv2D(keras.layers.Conv2D):
     def keras_form(self, form: KerasForm, x: Any, name: str, **changes: Any) -> Any:
         """A padding, where Keras's own is another, and Keras's convolution."""
         if self._padded:
-            x = keras.layers.ZeroPadding2D(self._sides, name=f"{name}_pad")(x)
-        return form.copy(keras.layers.Conv2D, self, x, name, padding=self.padding, **changes)
+            x = keras.layers.ZeroPadding2D(
+                self._sides, data_format="channels_last", name=f"{name}_pad"
+            )(x)
+        changes = {"padding": self.padding, "data_format": "channels_last", **changes}
+        return form.copy(keras.layers.Conv2D, self, x, name, **changes)

@@ -75,5 +75,5 @@ class SymmetricMaxPool2D(keras.layers.MaxPooling2D):
 
     def keras_form(self, form: KerasForm, x: Any, name: str) -> Any:
         """At stride 1 Keras pads both sides alike: of that, every second row and column."""
-        x = keras.layers.MaxPooling2D(self.pool_size, 1, "same", name=name)(x)
+        x = keras.layers.MaxPooling2D(self.pool_size, 1, "same", "channels_last", name=name)(x)
         return every_pixel(x, self.strides[0], f"{name}_stride")

@@ -53,7 +53,9 @@ def image_model(
     if features:
         pyramid = {f"P{stride.bit_length() - 1}": x for stride, x in levels.items()}
         return Backbone(inputs, pyramid, name=name)
-    x = layers.GlobalAveragePooling2D(name="head_pool")(list(levels.values())[-1])
+    x = layers.GlobalAveragePooling2D(data_format="channels_last", name="head_pool")(
+        list(levels.values())[-1]
+    )
     for layer in head:
         x = layer(x)
     return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)

@@ -73,7 +73,9 @@ def maxnorm_plainnet(
             x = factory.conv_norm_act(x, filters, size, f"stage{stage}_{i}")
         levels[2 ** (stage - 1)] = x
         if stage < 3:
-            x = layers.MaxPooling2D(stage + 1, strides=2, name=f"stage{stage}_pool")(x)
+            x = layers.MaxPooling2D(
+                stage + 1, strides=2, data_format="channels_last", name=f"stage{stage}_pool"
+            )(x)
     return image_model(
         inputs,
         levels,
@@ -131,7 +133,7 @@ def maxnorm_mlp(
         nonlinearity=nonlinearity,
     )
     inputs = keras.Input(input_shape, name="image")
-    x = layers.Flatten(name="flatten")(inputs)
+    x = layers.Flatten(data_format="channels_last", name="flatten")(inputs)
     for i in range(1, depth + 1):
         x = factory.dense_norm_act(x, units, f"hidden{i}")
     return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)

@@ -88,7 +88,7 @@ def mlp(
         nonlinearity=nonlinearity,
     )
     inputs = keras.Input(input_shape, name="image")
-    x = skipped = layers.Flatten(name="flatten")(inputs)
+    x = skipped = layers.Flatten(data_format="channels_last", name="flatten")(inputs)
     for i in range(1, depth + 1):
         x = layers.Dense(units, use_bias=False, name=f"hidden{i}_dense", **factory.kernel())(x)
         for layer in factory.norm_layers(f"hidden{i}_norm"):

@@ -84,7 +84,9 @@ def vgg_bn(
     for stage, convolutions in enumerate(CONVOLUTIONS, start=1):
         for i in range(1, convolutions + 1):
             x = factory.conv_norm_act(x, width * min(2 ** (stage - 1), 8), 3, f"stage{stage}_{i}")
-        x = levels[2**stage] = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
+        x = levels[2**stage] = layers.MaxPooling2D(
+            2, data_format="channels_last", name=f"stage{stage}_pool"
+        )(x)
     if features:
         return image_model(
             inputs,
@@ -95,7 +97,7 @@ def vgg_bn(
             features=True,
             name=name,
         )
-    x = layers.Flatten(name="head_flatten")(x)
+    x = layers.Flatten(data_format="channels_last", name="head_flatten")(x)
     for i in (1, 2):
         x = layers.Dense(units, name=f"hidden{i}_dense", **factory.kernel())(x)
         x = factory.act(f"hidden{i}_act")(x)
