@@ -17,8 +17,11 @@ pytestmark = pytest.mark.once
 
 PACKAGES = [
     "zoo.callbacks",
+    "zoo.checkpoint",
     "zoo.checks",
     "zoo.constraints",
+    "zoo.formats",
+    "zoo.hub",
     "zoo.detection",
     "zoo.initializers",
     "zoo.images",
@@ -53,11 +56,13 @@ def public() -> dict[str, object]:
     names = {}
     for package in PACKAGES:
         module = importlib.import_module(package)
-        for name, value in vars(module).items():
-            listed = name in getattr(module, "__all__", ())
-            own = getattr(value, "__module__", None) == package and not hasattr(module, "__all__")
-            if listed or (own and not name.startswith("_")):
-                names[f"{package}.{name}"] = value
+        defined = [
+            name
+            for name, value in vars(module).items()
+            if getattr(value, "__module__", None) == package and not name.startswith("_")
+        ]
+        for name in getattr(module, "__all__", defined):
+            names[f"{package}.{name}"] = getattr(module, name)
     return {k: v for k, v in names.items() if inspect.isclass(v) or inspect.isfunction(v)}
 
 

@@ -15,6 +15,14 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises:
         OSError: a full disk or an unwritable folder; the old file is as it was.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder) / "words.txt", b"two words")
+    ...     (Path(folder) / "words.txt").read_text()
+    'two words'
     """
     with replaced([path]) as (partial,):
         write_to_disk(partial, [data])

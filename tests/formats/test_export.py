@@ -12,7 +12,7 @@ from tests.support.checkpoints import make_card, make_model
 from tests.support.helpers import array, run_python
 from zoo.errors import ZooError
 from zoo.formats.export import export_preset, save_keras_files
-from zoo.formats.keras_form import plain_model
+from zoo.formats.keras_form import to_keras_layers
 
 pytestmark = pytest.mark.once
 
@@ -53,7 +53,7 @@ def outputs(model, x):
 @pytest.mark.parametrize(("name", "options", "shape"), CASES, ids=IDS)
 def test_outputs_are_equal(name, options, shape):
     model = randomized(small(name, options, shape, activation=None))
-    plain = plain_model(model)
+    plain = to_keras_layers(model)
     assert {type(layer).__module__.partition(".")[0] for layer in plain._flatten_layers()} <= {
         "keras"
     }
@@ -67,7 +67,7 @@ def test_outputs_are_equal(name, options, shape):
 
 def test_the_plain_model_has_weights_of_its_own():
     model = make_model(make_card())
-    plain = plain_model(model)
+    plain = to_keras_layers(model)
     x = images((4, 4, 1), n=2)
     before = array(plain(x))
     for v in model.weights:
@@ -79,7 +79,7 @@ def test_float32_under_any_policy():
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        plain = plain_model(make_model(make_card("plainnet20")))
+        plain = to_keras_layers(make_model(make_card("plainnet20")))
     finally:
         keras.config.set_dtype_policy(policy)
     assert {layer.compute_dtype for layer in plain.layers} == {"float32"}
@@ -92,7 +92,7 @@ def test_a_layer_of_a_stranger():
 
     inputs = keras.Input((3,))
     with pytest.raises(ZooError, match="mine: there are no layers of Keras for a Mine"):
-        plain_model(keras.Model(inputs, Mine(name="mine")(inputs)))
+        to_keras_layers(keras.Model(inputs, Mine(name="mine")(inputs)))
 
 
 def test_too_deep():
@@ -106,7 +106,7 @@ def test_too_deep():
 
     inputs = keras.Input((3,))
     with pytest.raises(ZooError, match="deep_net is too deep"):
-        plain_model(keras.Model(inputs, Many()(inputs), name="deep_net"))
+        to_keras_layers(keras.Model(inputs, Many()(inputs), name="deep_net"))
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,17 @@ Argument = None | bool | int | float | str | tuple[int, ...]
 
 @dataclass(frozen=True)
 class FileEntry:
-    """Size in bytes and SHA-256 (hexadecimal) of a file."""
+    """A file of a checkpoint.
+
+    Attributes:
+        size: int, bytes.
+        sha256: str, 64 hexadecimal digits.
+
+    Example:
+
+    >>> zoo.card("seqnet50.cifar10").files["model.safetensors"].size > 1_000_000
+    True
+    """
 
     size: int
     sha256: str
@@ -39,7 +49,17 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Constants of every BatchNormalization layer; they are not among the weights."""
+    """Constants of every BatchNormalization layer; they are not among the weights.
+
+    Attributes:
+        epsilon: float, added to variances.
+        momentum: float from 0 to 1, of the moving statistics.
+
+    Example:
+
+    >>> zoo.card("seqnet50.cifar10").batch_norm
+    BatchNorm(epsilon=1e-05, momentum=0.9)
+    """
 
     epsilon: float
     momentum: float
@@ -50,9 +70,18 @@ class Metric:
     """A figure that this project measured.
 
     Attributes:
-        dataset, split, n: on what, and how many examples of it.
-        name, value: what, e.g. "top1", 0.87.
-        command: what gives it again.
+        dataset: str, the data set.
+        split: str, the part of it, e.g. "test".
+        name: str, e.g. "top1".
+        value: float, e.g. 0.87.
+        n: int, number of examples.
+        command: str, what gives the figure again.
+
+    Example:
+
+    >>> metric = zoo.card("seqnet50.cifar10").metrics[0]
+    >>> metric.dataset, metric.split, metric.name, metric.n
+    ('cifar10', 'test', 'top1', 10000)
     """
 
     dataset: str
@@ -68,9 +97,17 @@ class Origin:
     """The checkpoint whose weights a training began from.
 
     Attributes:
-        name, version: of that checkpoint.
-        data: what it was trained on.
-        epochs, wall_time: of it and of all that it began from, added up; seconds.
+        name: str, of that checkpoint, "architecture.tag".
+        version: int, of that checkpoint.
+        data: str, what it was trained on.
+        epochs: int, of it and of all that it began from, added up.
+        wall_time: float, seconds, added up likewise.
+
+    Example:
+
+    >>> origin = zoo.checkpoint.Origin("plainnet44.mine", 1, "flowers", 20, 3600.0)
+    >>> str(origin)
+    'plainnet44.mine, version 1 (20 epochs on flowers)'
     """
 
     name: str
@@ -87,7 +124,11 @@ class Origin:
 
     @classmethod
     def of(cls, card: "Card") -> "Origin":
-        """What a training from the checkpoint of this card says of it."""
+        """What a training from the checkpoint of this card says of it.
+
+        Args:
+            card: Card, of the checkpoint.
+        """
         last, before = card.training, card.training.origin
         return cls(
             name=card.name,
@@ -103,16 +144,26 @@ class Training:
     """Where the weights come from.
 
     Attributes:
-        recipe, settings: name in `training/recipes`, and the "key=value" settings given to it;
-            "" for a training by another program, whose other fields may be empty, too.
-        commit: of the code.
-        data, epochs, seed, backend, device: of the training.
-        wall_time: seconds.
-        recalibrated: training images from which the BatchNorm statistics were estimated anew
+        recipe: str, name in `training/recipes`; "" for a training by another program, whose other
+            fields may be empty, too.
+        settings: tuple of str, the "key=value" settings of the recipe.
+        commit: str, of the code.
+        data: str, name of the data set.
+        epochs: int.
+        seed: int.
+        backend: str, of Keras.
+        device: str.
+        wall_time: float, seconds.
+        recalibrated: int, training images from which the BatchNorm statistics were estimated anew
             after the last step; 0 where they are the moving averages.
-        published: the paper's figure, in words; "" where there is none.
-        curve: (epoch, training error, test error or None) by epoch.
-        origin: the checkpoint that it began from; None for fresh weights.
+        published: str, the paper's figure, in words; "" where there is none.
+        curve: tuple of (epoch, training error, test error or None), by epoch.
+        origin: Origin, the checkpoint that it began from; None for fresh weights.
+
+    Example:
+
+    >>> zoo.checkpoint.Training(data="flowers", epochs=3).origin is None
+    True
     """
 
     recipe: str = ""
@@ -135,22 +186,30 @@ class Card:
     """All that is known about a checkpoint.
 
     Attributes:
-        zoo_format: version of this format, 1.
-        name: "architecture.tag".
-        version: counts the published states of one name, from 1.
-        architecture, args: `zoo.create(architecture, **args)` builds the model.
-        preprocess: how images become the model's input.
-        labels: of the classes, in order; empty where they are unknown, or the head is new.
-        files: name -> size and hash.
-        head: names of the layers that depend on the number of classes.
-        params: number of weights, moving statistics among them.
+        zoo_format: int, version of this format, 1.
+        name: str, "architecture.tag".
+        version: int, counts the published states of one name, from 1.
+        architecture: str; `zoo.create(architecture, **args)` builds the model.
+        args: mapping of str to plain values, see `architecture`.
+        preprocess: Preprocess, how images become the model's input.
+        labels: tuple of str, of the classes, in order; empty where they are unknown, or the head
+            is new.
+        files: mapping of str to FileEntry, size and hash by name.
+        head: tuple of str, names of the layers that depend on the number of classes.
+        params: int, number of weights, moving statistics among them.
         dtype: "float32", or "float16" where kernels are stored so (vectors stay float32).
-        batch_norm: None for a model without BatchNormalization.
-        metrics: measured by this project.
-        training: how it was made.
-        license: of the weights.
-        citation: what to cite.
-        requires: what it takes to load it, e.g. "zoo>=0.1".
+        batch_norm: BatchNorm, None for a model without BatchNormalization.
+        metrics: tuple of Metric, measured by this project.
+        training: Training, how it was made.
+        license: str, of the weights.
+        citation: str, what to cite.
+        requires: str, what it takes to load it, e.g. "zoo>=0.1".
+
+    Example:
+
+    >>> card = zoo.card("seqnet50.cifar10")
+    >>> card.architecture, card.labels[:3], card.head
+    ('seqnet50', ('airplane', 'automobile', 'bird'), ('head_dense',))
     """
 
     zoo_format: int
@@ -192,11 +251,21 @@ def parse_card(data: bytes, where: str) -> Card:
     """Reads the bytes of a `zoo.json`.
 
     Args:
-        data: UTF-8 JSON, at most 1 MB.
-        where: the file's name, for errors.
+        data: bytes, UTF-8 JSON, at most 1 MB.
+        where: str, the file's name, for errors.
+
+    Returns:
+        Card.
 
     Raises:
         CheckpointError: anything is not as `Card` says, to the last field.
+
+    Example:
+
+    >>> parse_card(b'{"zoo_format": 1}', "zoo.json")
+    Traceback (most recent call last):
+    ...
+    zoo.errors.CheckpointError: zoo.json: name is missing.
     """
     value = parse_json(data, where)
     # First of all, so that a later format is called that and not a list of unknown fields.
@@ -210,7 +279,20 @@ def parse_card(data: bytes, where: str) -> Card:
 
 
 def to_json(card: Card) -> str:
-    """The text of `zoo.json`: `parse_card(to_json(card).encode(), …) == card`."""
+    """The text of `zoo.json`, which `parse_card` reads.
+
+    Args:
+        card: Card.
+
+    Returns:
+        str.
+
+    Example:
+
+    >>> card = zoo.card("seqnet50.cifar10")
+    >>> parse_card(to_json(card).encode(), "zoo.json") == card
+    True
+    """
     return _format(dataclasses.asdict(card)) + "\n"
 
 

@@ -34,7 +34,8 @@ def read_card(folder: str | os.PathLike) -> Card:
 
     Example:
 
-    >>> read_card("weights/seqnet18.cifar10").params
+    >>> read_card("weights/seqnet18.cifar10").name
+    'seqnet18.cifar10'
     """
     path = Path(folder) / CARD_FILE
     return parse_card(read_file(path, MAX_BYTES), str(path))
@@ -114,5 +115,5 @@ def write_files(folder: Path, contents: Mapping[str, Content]) -> dict[str, File
     return entries
 
 
-def _open_at_once(path, flags):
+def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -57,20 +57,32 @@ def save_checkpoint(
     loads as before or that `load_checkpoint` refuses, never one that loads wrongly.
 
     Args:
-        model: built by `zoo.create(card.architecture, **card.args)`, under any dtype policy.
-        folder: made where it does not exist; files in it are replaced, and files that only the
-            older card names are removed.
-        card: `files` and `params` are filled in, whatever they say. With `dtype="float16"`,
-            tensors of two or more dimensions are stored in float16; vectors stay float32.
-        max_shard_size: bytes of tensors that one file may hold; more are written in shards, by
-            the convention of `model.safetensors.index.json`. No tensor is split.
+        model: keras.Model, built by `zoo.create(card.architecture, **card.args)`, under any dtype
+            policy.
+        folder: str or path, made where it does not exist; files in it are replaced, and files that
+            only the older card names are removed.
+        card: Card, whose `files` and `params` are filled in, whatever they say. With
+            `dtype="float16"`, tensors of two or more dimensions are stored in float16; vectors
+            stay float32.
+        max_shard_size: int, bytes of tensors that one file may hold; more are written in shards,
+            by the convention of `model.safetensors.index.json`. No tensor is split.
 
     Returns:
-        The card as written.
+        Card, as written.
 
     Raises:
         CheckpointError: the model is not the card's, or has weights that are not finite or too
             large for float16. Nothing was written.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> model = zoo.load("resnet20.cifar10")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(model, folder, model.zoo_card) == model.zoo_card
+    ...     sorted(os.listdir(folder))
+    True
+    ['README.md', 'model.safetensors', 'zoo.json']
     """
     folder = Path(folder)
     where = str(folder / CARD_FILE)
@@ -173,21 +185,29 @@ def load_checkpoint(
     `zoo_new` names the weights that are not the checkpoint's: (), or those of a new head.
 
     Args:
-        folder: of the checkpoint.
-        num_classes: None for the published classifier; K for a new one of K classes, whose layers
-            (`card.head`) are freshly initialized, also where K is as before; 0 for pooled features.
-        activation: of the output: "softmax", "sigmoid", None for logits, or "card" for what the
-            checkpoint was published with.
-        features: True for the outputs of the stages, {"P2": stride 4, …}, in place of the head.
-        name: the name that the card must have; None for any.
+        folder: str or path, of the checkpoint.
+        num_classes: int, None for the published classifier; K for a new one of K classes, whose
+            layers (`card.head`) are freshly initialized, also where K is as before; 0 for pooled
+            features.
+        activation: str, of the output: "softmax", "sigmoid", None for logits, or "card" for what
+            the checkpoint was published with.
+        features: bool, True for the outputs of the stages, {"P2": stride 4, …}, in place of the
+            head.
+        name: str, the name that the card must have; None for any.
 
     Returns:
-        The model. Regularizers and constraints are live. Its card is true of it: after
+        keras.Model. Regularizers and constraints are live. Its card is true of it: after
         `num_classes` without labels and figures, and with the arguments that build it.
 
     Raises:
         CheckpointError: a file is missing, damaged, or does not fit. Nothing was loaded.
         ZooError: the architecture does not take this `num_classes`, `activation` or `features`.
+
+    Example:
+
+    >>> model = load_checkpoint("weights/resnet20.cifar10", num_classes=5)
+    >>> model.zoo_new
+    ('head_dense/kernel', 'head_dense/bias')
     """
     folder = Path(folder)
     where = str(folder / CARD_FILE)

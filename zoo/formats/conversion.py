@@ -32,27 +32,27 @@ def convert(
     (N, H, W, C) in place of (N, C, H, W).
 
     Args:
-        state_dict: name -> array (NumPy, PyTorch, or whatever NumPy takes), or the path of a file
-            of `torch.save`, which is read without running anything of it. It may lie under
-            "state_dict" or "model", and its names may begin with "module.".
-        architecture: name of the model.
-        **options: as for `zoo.create`, e.g. `activation=None` for logits. What the tensors tell
-            is found by itself: `num_classes`, and `inner_bias`, `inner_norm` of SeqNets. With
+        state_dict: mapping of str to array (NumPy, PyTorch, or whatever NumPy takes), or the path
+            of a file of `torch.save`, which is read without running anything of it. The tensors
+            may lie under "state_dict" or "model", and their names may begin with "module.".
+        architecture: str, name of the model.
+        **options: as for `zoo.create`, e.g. `activation=None` for logits. What the tensors show
+            need not be said: `num_classes`, and `inner_bias`, `inner_norm` of SeqNets. With
             `features=True` the tensors of the head are left out, with `num_classes=0` those of
             the classifier.
 
     Returns:
-        The model. `zoo.preprocess` prepares photos for it as its authors did: standardized by
+        keras.Model. `zoo.preprocess` prepares photos for it as its authors did: standardized by
         ImageNet's means, cut from the centre.
 
     Raises:
-        ValueError: for an architecture without published weights, and for tensors that are
-            missing, too many, or of another shape (names the first ones).
+        ZooError: for an architecture without published weights, and for tensors that are missing,
+            too many, or of another shape (names the first ones).
 
     Example:
 
-    >>> model = zoo.convert("resnet50.pth", "resnet50")
-    >>> model = zoo.convert(net.state_dict(), "seqnet50", activation=None)
+    >>> model = zoo.convert("resnet50.pth", "resnet50")  # doctest: +SKIP
+    >>> model = zoo.convert(net.state_dict(), "seqnet50", activation=None)  # doctest: +SKIP
     """
     variant = find(architecture)
     source = variant.torch

@@ -12,7 +12,7 @@ from keras import layers
 
 from zoo.checkpoint.card import KERAS_FILES
 from zoo.errors import ZooError
-from zoo.formats.keras_form import plain_model
+from zoo.formats.keras_form import to_keras_layers
 
 
 def save_keras_files(model: keras.Model, folder: str | os.PathLike) -> None:
@@ -21,14 +21,22 @@ def save_keras_files(model: keras.Model, folder: str | os.PathLike) -> None:
     Equal models give equal bytes: nothing in them tells the time or a place in memory.
 
     Args:
-        model: a network of the zoo.
-        folder: that exists; gets `config.json`, `metadata.json`, `model.weights.h5`.
+        model: keras.Model, a network of the zoo.
+        folder: str or path, that exists; gets `config.json`, `metadata.json`, `model.weights.h5`.
 
     Raises:
-        ZooError: the network has no plain form, see `plain_model`, or its outputs
+        ZooError: the network has no plain form, see `to_keras_layers`, or its outputs
             are not those of the network. Nothing was written.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_keras_files(zoo.load("resnet20.cifar10"), folder)
+    ...     sorted(os.listdir(folder))
+    ['config.json', 'metadata.json', 'model.weights.h5']
     """
-    plain = plain_model(model)
+    plain = to_keras_layers(model)
     _check_equal(model, plain)
     folder = Path(folder)
     with tempfile.TemporaryDirectory(dir=folder) as name:
@@ -49,8 +57,8 @@ def export_preset(model: keras.Model, folder: str | os.PathLike) -> None:
     of keras-hub's own class it has none either, so load it as a task, not by `Backbone`.
 
     Args:
-        model: a classifier of the zoo, with softmax or logits.
-        folder: of the preset, made where it does not exist.
+        model: keras.Model, a classifier of the zoo, with softmax or logits.
+        folder: str or path, of the preset, made where it does not exist.
 
     Raises:
         ImportError: keras-hub is not installed.
@@ -58,12 +66,14 @@ def export_preset(model: keras.Model, folder: str | os.PathLike) -> None:
 
     Example:
 
-    >>> zoo.formats.export.export_preset(zoo.load("plainnet44"), "preset")
-    >>> keras_hub.models.ImageClassifier.from_preset("preset", num_classes=5)
+    >>> zoo.formats.export_preset(zoo.load("plainnet44"), "preset")  # doctest: +SKIP
+    >>> keras_hub.models.ImageClassifier.from_preset(  # doctest: +SKIP
+    ...     "preset", num_classes=5
+    ... )
     """
     import keras_hub
 
-    plain = plain_model(model)
+    plain = to_keras_layers(model)
     dense, act = plain.layers[-2:]
     if dense.name != "head_dense" or not isinstance(act, layers.Activation):
         raise ZooError(f"{model.name} does not end with a classifier, as a preset does.")

@@ -13,7 +13,7 @@ from zoo.models.deferred import build_without_values, fill
 _MOST_LAYERS = 2000
 
 
-def plain_model(model: keras.Model) -> keras.Model:
+def to_keras_layers(model: keras.Model) -> keras.Model:
     """A network of the same outputs whose layers are all Keras's own.
 
     For inference, in float32. Composite layers become chains; filters that are normalized in each
@@ -22,16 +22,22 @@ def plain_model(model: keras.Model) -> keras.Model:
     taken over.
 
     Args:
-        model: Functional, of layers of the zoo and of Keras.
+        model: keras.Model, Functional, of layers of the zoo and of Keras.
 
     Returns:
-        Functional model, with the same input and copies of the weights. It does not need the zoo
-        to be saved or loaded.
+        keras.Model, Functional, with the same input and copies of the weights. It does not need
+        the zoo to be saved or loaded.
 
     Raises:
         ZooError: a layer is neither Keras's nor of the zoo's networks; the model is a detector,
             which is more than a graph of layers; or the network is too deep to be a graph of
             single layers, of about 1000 in a row, which Keras walks recursively.
+
+    Example:
+
+    >>> model = to_keras_layers(zoo.load("resnet20.cifar10"))
+    >>> {type(layer).__module__.partition(".")[0] for layer in model.layers}
+    {'keras'}
     """
     if not hasattr(model, "operations"):
         raise ZooError(f"{model.name} is more than a graph of layers, as detectors are.")

@@ -24,12 +24,18 @@ class Cached:
     """One commit of a repository in the cache.
 
     Attributes:
-        name: of the checkpoint; "" where its card is damaged.
-        repo, commit: "org/name", 40 hex digits.
-        size: bytes of its files; commits of one repository may share some.
-        last_used: of the repository, seconds since 1970.
-        folder: of the files.
-        card: None where it is damaged.
+        name: str, of the checkpoint; "" where its card is damaged.
+        repo: str, "org/name".
+        commit: str, 40 hex digits.
+        size: int, bytes of its files; commits of one repository may share some.
+        last_used: float, of the repository, seconds since 1970.
+        folder: Path, of the files.
+        card: Card, None where it is damaged.
+
+    Example:
+
+    >>> for cached in list_cached("*.cifar10"):
+    ...     assert cached.card is None or cached.card.name == cached.name
     """
 
     name: str
@@ -45,13 +51,18 @@ def list_cached(pattern: str = "*") -> list[Cached]:
     """The zoo's checkpoints in the cache; makes no request.
 
     Args:
-        pattern: an fnmatch pattern for the checkpoint's name or the repository's.
+        pattern: str, an fnmatch pattern for the checkpoint's name or the repository's.
 
     Returns:
-        Sorted by name, repository and commit.
+        list of Cached, sorted by name, repository and commit.
 
     Raises:
         ZooError: the cache is not a folder.
+
+    Example:
+
+    >>> list_cached("nothing of this name")
+    []
     """
     cached = []
     for repo in _scan().repos:
@@ -75,7 +86,11 @@ def list_cached(pattern: str = "*") -> list[Cached]:
 
 
 def damaged_files(cached: Cached) -> list[str]:
-    """Names of the files that are not as the card says; those not downloaded do not count."""
+    """Names of the files that are not as the card says; those not downloaded do not count.
+
+    Args:
+        cached: Cached, of `list_cached`.
+    """
     if cached.card is None:
         return [CARD_FILE]
     return [
@@ -86,7 +101,11 @@ def damaged_files(cached: Cached) -> list[str]:
 
 
 def freed_by(chosen: Iterable[Cached]) -> int:
-    """Bytes that `remove` would free: files that other commits share stay."""
+    """Bytes that `remove` would free: files that other commits share stay.
+
+    Args:
+        chosen: iterable of Cached.
+    """
     return sum(deletion.expected_freed_size for deletion in _deletions(chosen))
 
 
@@ -94,10 +113,10 @@ def remove(chosen: Iterable[Cached]) -> int:
     """Removes checkpoints from the cache; those with a damaged card stay.
 
     Args:
-        chosen: of `list_cached`.
+        chosen: iterable of Cached, of `list_cached`.
 
     Returns:
-        Bytes that were freed.
+        int, bytes that were freed.
     """
     deletions = _deletions(chosen)
     for deletion in deletions:

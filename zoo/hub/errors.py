@@ -27,7 +27,7 @@ def translated(repo: str, revision: str | None = None, file: str = CARD_FILE) ->
 
     Example:
 
-    >>> with translated("org/name"):
+    >>> with translated("org/name"):  # doctest: +SKIP
     ...     huggingface_hub.HfApi().model_info("org/name")
     """
     try:

@@ -23,10 +23,10 @@ def list_weights(pattern: str = "*") -> list[str]:
     """Names of the checkpoints that match an fnmatch pattern: shipped ones and those of the Hub.
 
     Args:
-        pattern: for "architecture.tag", e.g. "*.cifar10".
+        pattern: str, for "architecture.tag", e.g. "*.cifar10".
 
     Returns:
-        Sorted names, each good for `zoo.load`.
+        list of str, sorted, each good for `zoo.load`.
 
     Example:
 
@@ -40,11 +40,12 @@ def card(name: str | os.PathLike) -> Card:
     """The card of a checkpoint: labels, preprocessing, measured figures, training, licence.
 
     Args:
-        name: "architecture.tag", an architecture (its default checkpoint), "hf://org/name" or
-            "hf://org/name@revision", or a folder. Of the Hub, only the card is downloaded.
+        name: str or path: "architecture.tag", an architecture (its default checkpoint),
+            "hf://org/name" or "hf://org/name@revision", or a folder. Of the Hub, only the card is
+            downloaded.
 
     Returns:
-        Frozen dataclass.
+        zoo.checkpoint.Card, a frozen dataclass.
 
     Raises:
         UnknownNameError: no such checkpoint; names the nearest.
@@ -65,7 +66,11 @@ def card(name: str | os.PathLike) -> Card:
 
 
 def is_here(name: str) -> bool:
-    """Whether the card of a built-in name is on this machine: shipped, or in the Hub's cache."""
+    """Whether the card of a built-in name is on this machine: shipped, or in the Hub's cache.
+
+    Args:
+        name: str, of `list_weights`.
+    """
     where = _built_in()[name]
     return isinstance(where, Path) or remote.is_cached(where.repo, where.commit)
 
@@ -83,18 +88,6 @@ class Place:
     folder: Path
     name: str | None = None
     repo: str | None = None
-
-
-def _shipped() -> dict[str, Path]:
-    folders: dict[str, Path] = {}
-    for root in ROOTS:
-        for path in root.glob(f"[!.]*/{CARD_FILE}"):
-            folders.setdefault(path.parent.name, path.parent)
-    return folders
-
-
-def _built_in() -> dict[str, Path | Pin]:
-    return read_pins() | _shipped()
 
 
 def locate(name: str | os.PathLike, weights: bool = True) -> Place:
@@ -134,6 +127,18 @@ def locate(name: str | os.PathLike, weights: bool = True) -> Place:
     raise UnknownNameError(
         "checkpoint", name, [*known, *built_in], "See zoo.list_weights() and zoo.list_models()."
     )
+
+
+def _shipped() -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for root in ROOTS:
+        for path in root.glob(f"[!.]*/{CARD_FILE}"):
+            folders.setdefault(path.parent.name, path.parent)
+    return folders
+
+
+def _built_in() -> dict[str, Path | Pin]:
+    return read_pins() | _shipped()
 
 
 def _place(name: str, source: Path | Pin, weights: bool) -> Place:

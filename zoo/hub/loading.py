@@ -23,21 +23,21 @@ def load(
     """A pretrained model.
 
     Args:
-        name: "architecture.tag", an architecture (its default checkpoint), "hf://org/name" or
-            "hf://org/name@revision" (branch, tag or commit) of the Hugging Face Hub, or a folder.
-            What is downloaded stays in the standard Hub cache.
-        num_classes: None for the published classifier; K for the pretrained body with a new
+        name: str or path: "architecture.tag", an architecture (its default checkpoint),
+            "hf://org/name" or "hf://org/name@revision" (branch, tag or commit) of the Hugging Face
+            Hub, or a folder. What is downloaded stays in the standard Hub cache.
+        num_classes: int, None for the published classifier; K for the pretrained body with a new
             classifier of K classes (exactly that is new, and a warning says so); 0 for the pooled
             features.
-        activation: "softmax" for probabilities, "sigmoid", None for logits, "card" for what the
-            checkpoint was published with.
-        features: True for a backbone, which gives the outputs of the stages by level, {"P2":
+        activation: str, "softmax" for probabilities, "sigmoid", None for logits, "card" for what
+            the checkpoint was published with.
+        features: bool, True for a backbone, which gives the outputs of the stages by level, {"P2":
             stride 4, "P3": stride 8, …}, and has no head.
-        freeze: "body" for the head alone to be trainable, "batch_norm" for BatchNormalization
+        freeze: str, "body" for the head alone to be trainable, "batch_norm" for BatchNormalization
             layers that keep their statistics bit for bit, None for everything trainable.
 
     Returns:
-        Keras model, regularizers and constraints live; its card is `model.zoo_card`.
+        keras.Model, regularizers and constraints live; its card is `model.zoo_card`.
 
     Raises:
         UnknownNameError: no such checkpoint or architecture; names the nearest.
@@ -47,11 +47,15 @@ def load(
 
     Example:
 
-    >>> model = zoo.load("maxnorm_plainnet50")
-    >>> model = zoo.load("maxnorm_plainnet50.cifar10", num_classes=5)
-    >>> body = zoo.load("maxnorm_plainnet50", features=True, freeze="batch_norm")
-    >>> model = zoo.load("runs/my_run/checkpoint", activation=None)
-    >>> model = zoo.load("hf://org/name@v1")
+    >>> model = zoo.load("resnet20")
+    >>> model = zoo.load("resnet20.cifar10", num_classes=5)
+    >>> model.output_shape
+    (None, 5)
+    >>> body = zoo.load("resnet20", features=True, freeze="batch_norm")
+    >>> sorted(body.output)
+    ['P0', 'P1', 'P2']
+    >>> model = zoo.load("weights/resnet20.cifar10", activation=None)
+    >>> model = zoo.load("hf://org/name@v1")  # doctest: +SKIP
     """
     check_freeze(freeze)
     place = locate(name)

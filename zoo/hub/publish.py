@@ -44,22 +44,23 @@ def publish(
     version. A repository holds one checkpoint.
 
     Args:
-        model: of `zoo.load` or `zoo.create`, trained further or not; or a checkpoint's folder.
-        to: "hf://org/name"; made where it does not exist.
-        private: whether a repository that is made is private.
-        tag: to be put on the commit, e.g. "v1"; a tag is never moved.
-        message: of the commit; None for the checkpoint's name and version.
-        dry_run: True to send nothing and only tell what would be sent. Takes no token, unless
+        model: keras.Model of `zoo.load` or `zoo.create`, trained further or not; or a checkpoint's
+            folder, str or path.
+        to: str, "hf://org/name"; made where it does not exist.
+        private: bool, whether a repository that is made is private.
+        tag: str, to be put on the commit, e.g. "v1"; a tag is never moved.
+        message: str, of the commit; None for the checkpoint's name and version.
+        dry_run: bool, True to send nothing and only say what would be sent. Takes no token, unless
             the repository is private.
-        token: of the Hub; None for that of `hf auth login` or HF_TOKEN.
-        max_shard_size: bytes of tensors in one file.
+        token: str, of the Hub; None for that of `hf auth login` or HF_TOKEN.
+        max_shard_size: int, bytes of tensors in one file.
         **card: fields of `zoo.checkpoint.Card`, where they differ from those of the model: `name`,
             `labels`, `training`, `version`, `dtype` ("float16" halves the files), `metrics`
             (or a function that measures the stored model and returns them), `license`,
             `citation`, `preprocess`, `args`, `head`, `requires`.
 
     Returns:
-        Repository, commit and files.
+        zoo.hub.Published: repository, commit and files.
 
     Raises:
         ZooError: something about the model is missing, or the repository holds other weights
@@ -71,15 +72,16 @@ def publish(
     Example:
 
     >>> model = zoo.load("maxnorm_plainnet50", num_classes=5, freeze="body")
-    >>> model.compile("sgd", "sparse_categorical_crossentropy"); model.fit(x, y, epochs=3)
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> model.fit(x, y, epochs=3)  # doctest: +SKIP
     >>> about = dict(
     ...     name="maxnorm_plainnet50.flowers",
     ...     labels=["daisy", "dandelion", "rose", "sunflower", "tulip"],
     ...     training=zoo.checkpoint.Training(data="flowers", epochs=3),
     ... )
-    >>> print(zoo.publish(model, "hf://me/flowers", dry_run=True, **about))
-    >>> zoo.publish(model, "hf://me/flowers", tag="v1", **about)
-    >>> zoo.publish("weights/plainnet44.cifar10", "hf://me/plainnet44")
+    >>> print(zoo.publish(model, "hf://me/flowers", dry_run=True, **about))  # doctest: +SKIP
+    >>> zoo.publish(model, "hf://me/flowers", tag="v1", **about)  # doctest: +SKIP
+    >>> zoo.publish("weights/plainnet44.cifar10", "hf://me/plainnet44")  # doctest: +SKIP
     """
     repo, revision = remote.parse_address(str(to))
     if revision != "main":

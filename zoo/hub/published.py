@@ -22,13 +22,22 @@ class Published:
     """What was published or, by a dry run, would be. Its `str` is a table for people.
 
     Attributes:
-        repo: "org/name".
-        name, version: of the checkpoint.
-        commit: that holds it; None for a dry run with something to send.
-        tag: of that commit, or None.
-        files: all of the checkpoint, and those that are removed.
-        rounding: largest relative change of a tensor by float16, ||stored - w|| / ||w||.
-        remark: what the files lack, in words.
+        repo: str, "org/name".
+        name: str, of the checkpoint.
+        version: int, of the checkpoint.
+        commit: str, that holds it; None for a dry run with something to send.
+        tag: str, of that commit, or None.
+        files: tuple of Change, all of the checkpoint, and those that are removed.
+        rounding: float, largest relative change of a tensor by float16, ||stored - w|| / ||w||.
+        remark: str, what the files lack, in words.
+
+    Example:
+
+    >>> file = Change("new", "zoo.json", 1024, "0" * 64)
+    >>> print(Published("me/net", "plainnet44.mine", 1, None, None, (file,), 0.0, ""))
+    plainnet44.mine, version 1: hf://me/net
+      new                  1,024  zoo.json
+    1 files, 1,024 bytes to send: this was a dry run
     """
 
     repo: str

@@ -85,7 +85,7 @@ def fetch(
 
     Example:
 
-    >>> load_checkpoint(fetch("org/name", "v1"))
+    >>> load_checkpoint(fetch("org/name", "v1"))  # doctest: +SKIP
     """
     path = _fetch_card(repo, revision, card_sha256)
     if weights:
