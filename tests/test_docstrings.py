@@ -17,17 +17,21 @@ pytestmark = pytest.mark.once
 
 PACKAGES = [
     "zoo.callbacks",
+    "zoo.catalog",
     "zoo.checkpoint",
     "zoo.checks",
     "zoo.constraints",
+    "zoo.creation",
     "zoo.formats",
     "zoo.hub",
     "zoo.detection",
     "zoo.initializers",
     "zoo.images",
     "zoo.layers",
+    "zoo.models",
     "zoo.optimizers",
     "zoo.preprocessing",
+    "zoo.registry",
     "zoo.regularizers",
 ]
 

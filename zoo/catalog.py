@@ -31,6 +31,11 @@ class Entry:
         params: number of weights with default options, moving statistics among them.
         multiply_adds: of convolutions and dense layers, for one input of the default size.
         options: name -> (default, what is allowed, in words).
+
+    Example:
+
+    >>> zoo.catalog.find("plainnet44").options["width"]
+    (16, 'an integer from 1 to 4096')
     """
 
     name: str
@@ -46,7 +51,16 @@ class Entry:
 
 @functools.cache
 def entries() -> dict[str, Entry]:
-    """All architectures by name, in the order of `zoo.list_models()`."""
+    """All architectures by name, in the order of `zoo.list_models()`.
+
+    Returns:
+        dict of str to Entry.
+
+    Example:
+
+    >>> entries()["plainnet44"].weights
+    'cifar10'
+    """
     content = json.loads(PATH.read_text(encoding="utf-8"))
     tables = [
         {name: (_plain(default), allowed) for name, (default, allowed) in table.items()}
@@ -61,8 +75,19 @@ def entries() -> dict[str, Entry]:
 def find(name: str) -> Entry:
     """The architecture called `name`.
 
+    Args:
+        name: str, one of `list_models()`.
+
+    Returns:
+        Entry.
+
     Raises:
         UnknownNameError: there is none; names the nearest.
+
+    Example:
+
+    >>> find("plainnet44").family
+    'plainnet'
     """
     if name not in entries():
         raise UnknownNameError("model", name, entries(), "See zoo.list_models().")
@@ -70,12 +95,32 @@ def find(name: str) -> Entry:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """As `zoo.list_models`."""
+    """Names of the architectures that match a pattern, as `zoo.list_models`.
+
+    Args:
+        pattern: str, of fnmatch.
+
+    Returns:
+        list of str.
+
+    Example:
+
+    >>> list_models("plainnet?4")
+    ['plainnet44', 'plainnet34']
+    """
     return [name for name in entries() if fnmatchcase(name, pattern)]
 
 
 def write(rows: Mapping[str, Entry]) -> None:
-    """Writes `catalog.json`, where equal options of several architectures stand once."""
+    """Writes `catalog.json`, where equal options of several architectures stand once.
+
+    Args:
+        rows: mapping of str to Entry.
+
+    Example:
+
+    >>> write(entries())  # doctest: +SKIP
+    """
     tables: list[str] = []
     models = []
     for name, entry in rows.items():

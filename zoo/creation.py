@@ -21,8 +21,8 @@ def create(
 
     Args:
         name: str, one of `zoo.list_models()`.
-        backbone_weights: for a detector, the checkpoint whose body it starts from, anything that
-            `zoo.load` takes; its card gives the backbone's options.
+        backbone_weights: str or path. For a detector, the checkpoint whose body it starts from,
+            anything that `zoo.load` takes; its card gives the backbone's options.
         **options: arguments of the family's function, e.g. `num_classes`, `input_shape`,
             `activation` (None for logits). `zoo info NAME` lists them.
 
@@ -35,8 +35,11 @@ def create(
 
     Example:
 
-    >>> model = zoo.create("plainnet44", num_classes=100)
-    >>> model = zoo.create("mask_rcnn_seqnet50", num_classes=5, backbone_weights="seqnet50")
+    >>> zoo.create("plainnet44", num_classes=100).output_shape
+    (None, 100)
+    >>> small = {"input_shape": (64, 64, 3), "fpn_filters": 8, "head_units": 16}
+    >>> zoo.create("mask_rcnn_plainnet44", backbone_weights="plainnet44", **small).name
+    'mask_rcnn_plainnet44'
     """
     variant = find(name)
     if backbone_weights is None:
@@ -50,11 +53,20 @@ def load_body(
     """The body of a checkpoint for a detector, and the options that a detector must have for it.
 
     Args:
-        variant: of the detector.
-        checkpoint: anything that `zoo.load` takes, of the detector's own backbone.
+        variant: Variant of the detector.
+        checkpoint: str or path. Anything that `zoo.load` takes, of the detector's own backbone.
+
+    Returns:
+        The model that gives the features, and a dict of the options.
 
     Raises:
         ZooError: the variant is no detector, or the checkpoint is of another architecture.
+
+    Example:
+
+    >>> body, options = load_body(find("mask_rcnn_plainnet44"), "plainnet44")
+    >>> sorted(body.output), options
+    (['P0', 'P1', 'P2'], {'num_classes': 10})
     """
     if not isinstance(variant, Detector):
         raise ZooError(f"{variant.name} is no detector: it takes no backbone_weights.")

@@ -17,7 +17,7 @@ import numpy as np
 
 import zoo
 from examples.figures import common
-from zoo.models.residual import small_resnet
+from zoo.models.small_resnet import small_resnet
 from zoo.signals.last_layer import last_layer_analysis
 from zoo.signals.linear import LinearSignals
 

@@ -17,7 +17,7 @@ import numpy as np
 
 import zoo
 from examples.figures import common
-from zoo.models.residual import small_resnet
+from zoo.models.small_resnet import small_resnet
 from zoo.signals.activations import activation_statistics
 from zoo.signals.blocks import block_changes
 

@@ -16,7 +16,7 @@ import numpy as np
 
 import zoo
 from examples.figures import common
-from zoo.models.residual import small_resnet
+from zoo.models.small_resnet import small_resnet
 from zoo.signals.theory.correlation import coherence
 
 NAME = "crelu_coherence"

@@ -11,7 +11,8 @@ from tests.support.helpers import array
 from zoo.errors import ZooError
 from zoo.layers import ResidualBlock, ResidualStage
 from zoo.models.deferred import build_without_values
-from zoo.models.residual import large_resnet, small_resnet
+from zoo.models.large_resnet import large_resnet
+from zoo.models.small_resnet import small_resnet
 
 GOLDEN = json.loads(golden.PATH.read_text())
 # Trainable parameters of torchvision's networks.

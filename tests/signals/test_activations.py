@@ -7,7 +7,7 @@ from keras import layers
 
 import zoo
 from zoo.errors import UnknownNameError, ZooError
-from zoo.models.residual import small_resnet
+from zoo.models.small_resnet import small_resnet
 from zoo.signals.activations import activation_layers, activation_statistics
 from zoo.signals.probe import Probe
 from zoo.signals.taps import Tap

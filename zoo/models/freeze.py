@@ -33,7 +33,9 @@ def freeze(
 
     Example:
 
-    >>> model = freeze(zoo.load("maxnorm_plainnet50", num_classes=5), "body")
+    >>> model = zoo.models.freeze(zoo.load("maxnorm_mlp100", num_classes=5), "body")
+    >>> [variable.path for variable in model.trainable_variables]
+    ['head_dense/kernel', 'head_dense/bias']
     """
     check_freeze(what)
     if what == "body":

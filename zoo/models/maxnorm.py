@@ -57,6 +57,12 @@ def maxnorm_plainnet(
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
+
+    Example:
+
+    >>> model = maxnorm_plainnet(features=True)
+    >>> {level: tuple(x.shape) for level, x in model.output.items()}
+    {'P0': (None, 32, 32, 48), 'P1': (None, 16, 16, 80), 'P2': (None, 7, 7, 128)}
     """
     check_image(name, input_shape, least=6)
     factory = LayerFactory(
@@ -123,6 +129,11 @@ def maxnorm_mlp(
 
     Returns:
         Functional model, (N, *input_shape) float -> (N, num_classes).
+
+    Example:
+
+    >>> maxnorm_mlp(3, input_shape=(32, 32, 1), num_classes=20).count_params()
+    497720
     """
     check_full_shape(name, input_shape)
     factory = LayerFactory(

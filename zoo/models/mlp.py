@@ -69,6 +69,11 @@ def mlp(
     Raises:
         ZooError: for a depth below 1; for a residual net if the depth is odd, or if the input
             has not `units` features.
+
+    Example:
+
+    >>> mlp(3, input_shape=(28, 28, 1), units=24).output_shape
+    (None, 10)
     """
     if depth < 1 or (residual and depth % 2):
         kind = "a positive even" if residual else "a positive"

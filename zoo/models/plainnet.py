@@ -66,6 +66,12 @@ def plainnet(
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
+
+    Example:
+
+    >>> model = plainnet(20, width=4, num_classes=5)
+    >>> model.get_layer("stage3_6_conv").filters
+    16
     """
     if depth < 8 or (depth - 2) % 6:
         raise ZooError(f"depth must be 6n + 2 with n >= 1: 8, 14, 20, … Received: depth={depth}")

@@ -105,6 +105,13 @@ def seqnet(
     Raises:
         ZooError: for another depth, stem, init or position, an image too small, and for
             `position=3` or `tie_conv4` where blocks have one pair.
+
+    Example:
+
+    >>> model = seqnet(18, input_shape=(32, 32, 3), stem="cifar", width=4, features=True)
+    >>> {level: tuple(x.shape) for level, x in model.output.items()}
+    {'P0': (None, 32, 32, 8), 'P1': (None, 16, 16, 16), 'P2': (None, 8, 8, 32),
+     'P3': (None, 4, 4, 32)}
     """
     if depth not in BLOCKS:
         raise ZooError(f"depth must be one of {', '.join(map(str, BLOCKS))}. Received: {depth}")

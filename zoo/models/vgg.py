@@ -66,6 +66,11 @@ def vgg_bn(
 
     Raises:
         ZooError: for an image below 32x32, or of open size without `features`.
+
+    Example:
+
+    >>> vgg_bn(input_shape=(32, 32, 3), width=4, units=8).name
+    'vgg19_bn'
     """
     check_image(name, input_shape, least=32)
     if None in input_shape and not features:
