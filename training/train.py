@@ -22,7 +22,7 @@ from training.engines import Engine, Options
 from training.guard import RunGuard, Stopped
 from training.state import Position, RunState
 from training.tasks.recipe import Recipe
-from training.tasks.task import Batches
+from training.tasks.task import Batches, Data, Task
 from zoo.errors import ZooError
 
 
@@ -131,20 +131,14 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     model = task.build(recipe, data, engine)
     average = _average(recipe, model)
-    callbacks = [*task.callbacks(recipe), *([average] if average else [])]
-    if recipe.signals_every:
-        callbacks.append(
-            zoo.callbacks.SignalMonitor(
-                *task.probe(recipe, data), every=recipe.signals_every, folder=run, budget=None
-            )
-        )
+    callbacks = [*task.callbacks(recipe), *average, *_monitor(recipe, task, data, run)]
     if engine.chief:
         run_folder.begin(run, about, data.identity)
 
     state = RunState(
         run,
         model,
-        average.variables if average else (),
+        [variable for own in average for variable in own.variables],
         # There, whoever reads a metric adds it up over all workers, who do not join in.
         metrics=engine.name != "multiworker",
     )
@@ -158,7 +152,9 @@ def train(
         _tell(recipe, run, engine, batches, position)
 
     def validate(epoch: int) -> dict[str, float]:
-        with average.swap() if average else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            for own in average:
+                stack.enter_context(own.swap())
             figures = validation(model, epoch)
         return {f"{recipe.measured_on}_{key}": value for key, value in figures.items()}
 
@@ -177,22 +173,40 @@ def train(
         callbacks=callbacks,
         tensorboard=tensorboard,
     )
-    if average:
-        average.apply()
+    for own in average:
+        own.apply()
     engine.end()
     return task.finish(recipe, data, run, model, history) if engine.chief else {}
 
 
-def _average(recipe: Recipe, model: keras.Model) -> zoo.callbacks.WeightAverage | None:
-    """The average of the weights that a recipe asks for."""
+def _average(recipe: Recipe, model: keras.Model) -> list[zoo.callbacks.WeightAverage]:
+    """The average of the weights, where a recipe asks for it."""
     if not recipe.average:
-        return None
+        return []
     # Called after every pass, of which an update may take several.
     average = zoo.callbacks.WeightAverage(
         recipe.average ** (1 / recipe.accumulate), every=recipe.accumulate, apply_at_end=False
     )
     average.set_model(model)
-    return average
+    return [average]
+
+
+def _monitor(
+    recipe: Recipe, task: Task, data: Data, run: Path
+) -> list[zoo.callbacks.SignalMonitor]:
+    """What writes the signals of the layers, where a recipe asks for them.
+
+    A resumed training takes the steps of an uninterrupted one: whatever a probe costs, the period
+    is the recipe's.
+    """
+    if not recipe.signals_every:
+        return []
+    inputs, targets = task.probe(recipe, data)
+    return [
+        zoo.callbacks.SignalMonitor(
+            inputs, targets, every=recipe.signals_every, folder=run, budget=None
+        )
+    ]
 
 
 def _tell(recipe: Recipe, run: Path, engine: Engine, batches: Batches, position: Position) -> None:

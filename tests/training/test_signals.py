@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import toy
 from tests.support.helpers import array
-from tests.training.test_strategies import changed, pair
+from tests.training.test_engines import changed, pair
 from tests.training.test_train import finish, output_of, start
 from training import train
 from training.tasks.classification.model import prepare_layer

@@ -231,8 +231,11 @@ def test_starts_from_the_weights_of_a_checkpoint(uninterrupted, labels):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"model_args": {"units": 20}}, "head_dense/kernel is of shape .* the same model_args"),
-        ({"model_args": {"units": 24, "norm": "none"}}, "None here.* the same model_args"),
+        ({"model_args": {"units": 20}}, "has hidden1_dense/kernel of shape .* the same model_args"),
+        (
+            {"model_args": {"units": 24, "norm": "none"}},
+            "has in addition hidden1_norm/.* the same model_args",
+        ),
         ({"model": "maxnorm_mlp5"}, "must be of maxnorm_mlp5.* of maxnorm_mlp3"),
     ],
 )
