@@ -1,7 +1,7 @@
 """The frozen names: every weight's path and shape of every architecture, as a hash, and its cost.
 
 A published checkpoint is keyed by these paths, so a difference means that it no longer loads.
-After adding architectures: `python tests/models/golden.py` writes golden.json anew; lines of
+After adding architectures: `python -m tests.models.golden` writes golden.json anew; lines of
 existing ones must not change.
 """
 
