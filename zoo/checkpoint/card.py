@@ -4,10 +4,10 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from zoo.checkpoint.schema import parse_json, read_record, refuse, show
+from zoo.checkpoint.schema import optional, parse_json, read_record, refuse, show
 from zoo.preprocessing import Preprocess
 
 ZOO_FORMAT = 1
@@ -204,6 +204,11 @@ class Card:
         license: str, of the weights.
         citation: str, what to cite.
         requires: str, what it takes to load it, e.g. "zoo>=0.1".
+        terms: str, what the owners of the training data allow; "" where nothing is said.
+        label_ids: tuple of str, identifiers of the classes in the data's own naming (WordNet
+            synsets), in the order of `labels`; () where there are none.
+        notes: tuple of str, what is known to differ, in the training, from the papers or from what
+            the options mean today; a sentence each.
 
     Example:
 
@@ -229,6 +234,9 @@ class Card:
     license: str
     citation: str
     requires: str
+    terms: str = field(default="", metadata={"optional": True})
+    label_ids: tuple[str, ...] = field(default=(), metadata={"optional": True})
+    notes: tuple[str, ...] = field(default=(), metadata={"optional": True})
 
     @property
     def weight_files(self) -> tuple[str, ...]:
@@ -293,7 +301,11 @@ def to_json(card: Card) -> str:
     >>> parse_card(to_json(card).encode(), "zoo.json") == card
     True
     """
-    return _format(dataclasses.asdict(card)) + "\n"
+    value = dataclasses.asdict(card)
+    for name in optional(Card):
+        if not value[name]:
+            del value[name]
+    return _format(value) + "\n"
 
 
 def _ranges(card: Card) -> Iterator[tuple[str, Any, str, Any]]:
@@ -334,6 +346,10 @@ def _ranges(card: Card) -> Iterator[tuple[str, Any, str, Any]]:
         yield f"{path}.epochs", origin.epochs, "0 or more", origin.epochs >= 0
         yield f"{path}.wall_time", origin.wall_time, "0 or more", origin.wall_time >= 0
     yield "license", card.license, "named", card.license.strip()
+    count = len(card.labels)
+    allowed = f"none, or {count} different ones, one a label"
+    fits = not card.label_ids or len(set(card.label_ids)) == len(card.label_ids) == count
+    yield "label_ids", card.label_ids, allowed, fits
 
 
 def _format(value: Any, indent: str = "") -> str:

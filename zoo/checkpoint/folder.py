@@ -298,11 +298,11 @@ def _card_now(
 ) -> Card:
     """The card of a model that was asked for with other arguments, as far as it still holds."""
     if "features" in wanted:
-        return dataclasses.replace(card, labels=())
+        return dataclasses.replace(card, labels=(), label_ids=())
     if wanted:
         card = dataclasses.replace(card, args=args | wanted)
     if num_classes is not None:
-        card = dataclasses.replace(card, labels=(), metrics=())
+        card = dataclasses.replace(card, labels=(), label_ids=(), metrics=())
     if num_classes == 0:
         card = dataclasses.replace(card, head=())
     return card

@@ -64,6 +64,10 @@ def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
         ]
     training = card.training
     parts += ["## Training", _table(("what", "value"), _facts(card))]
+    if card.notes:
+        parts.append("\n".join(f"* {_text(note)}" for note in card.notes))
+    if card.terms:
+        parts.append(f"Terms of the training data: {_text(card.terms)}.")
     if training.published:
         parts.append(
             f"Published, by the paper, for its own training: {_text(training.published)}. "

@@ -59,14 +59,19 @@ def read_record(kind: type, value: Any, where: str, path: str = "") -> Any:
             unknown = UnknownNameError("field", key[:80], hints)
             raise CheckpointError(f"{where}: {path + ': ' if path else ''}{unknown}")
     prefix = f"{path}." if path else ""
-    for key in hints:
+    for key in hints.keys() - optional(kind):
         if key not in value:
             refuse(where, f"{prefix}{key} is missing")
-    fields = {key: _read(hint, value[key], where, prefix + key) for key, hint in hints.items()}
+    fields = {key: _read(hints[key], value[key], where, prefix + key) for key in value}
     try:
         return kind(**fields)
     except ZooError as error:  # a dataclass that checks itself
         raise CheckpointError(f"{where}: {path}: {error}") from None
+
+
+def optional(kind: type) -> set[str]:
+    """Names of the fields of a record that a file may lack: younger than the format."""
+    return {f.name for f in dataclasses.fields(kind) if f.metadata.get("optional")}
 
 
 def is_text(value: Any) -> bool:

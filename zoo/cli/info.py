@@ -99,7 +99,9 @@ def _print_card(card: Any) -> None:
             ("input", f"{size}, {resize}"),
             ("classes", f"{len(card.labels)}: {labels}" if labels else "no labels"),
             ("training", f"{recipe.strip()}: {length}"),
+            *(("note", note) for note in card.notes),
             ("license", card.license),
+            *([("terms", f"of the data: {card.terms}")] if card.terms else []),
             ("citation", card.citation),
             ("requires", card.requires),
         ]

@@ -7,6 +7,7 @@ import numpy as np
 
 import zoo
 from training.data.pipeline import pictures
+from training.data.table import DATASETS
 from training.tasks.classification.measure import measure
 from training.tasks.classification.recipe import ClassificationRecipe
 from training.tasks.provenance import LICENSE, provenance
@@ -77,6 +78,8 @@ def finish(
         labels=train_set.labels,
         training=training,
         license=LICENSE,
+        terms=DATASETS[recipe.data].terms,
+        label_ids=DATASETS[recipe.data].label_ids,
     )
     save_checkpoint(network, run / "checkpoint", card)
     write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
