@@ -306,3 +306,10 @@ def test_names_of_categories_are_clean(tmp_path):
     with pytest.warns(UserWarning, match="name with control characters"):
         [label] = read_coco(tmp_path).labels
     assert is_text(label)  # what a card takes
+
+
+def test_one_name_of_several_categories(tmp_path):
+    categories = [{"id": 1, "name": "dog"}, {"id": 2, "name": "dog "}, {"id": 3, "name": "cat"}]
+    write_folder(tmp_path, "train.json", ".", categories=categories, annotations=[])
+    with pytest.warns(UserWarning, match="2 x name of 2 categories"):
+        assert read_coco(tmp_path).labels == ("dog", "dog", "cat")

@@ -212,6 +212,7 @@ def test_prints_only_when_asked(capsys):
         ({"results": [{"image_id": 7}]}, "has no 'category_id'"),
         ({"annotations": {"images": []}}, "at least one picture"),
         ({"annotations": []}, "at least one picture"),
+        ({"annotations": TWO | {"annotations": [{"id": 1}]}}, r"annotations\[0\].*read_coco"),
         ({"kinds": ["segm"]}, "'box', 'mask'"),
         ({"kinds": ["mask"]}, "no 'segmentation'"),
         ({"image_ids": [7, 9]}, r"\[9\]"),

@@ -80,7 +80,7 @@ def test_cost():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_classes": 0}, "num_classes must be 1 or more"),
+        ({"num_classes": 0}, "num_classes must be an integer from 1"),
         ({"num_classes": "80"}, "num_classes must be an integer"),
         ({"head_norm": "batch"}, "head_norm must be one of 'none', 'group'"),
         ({"freeze": "body"}, "freeze must be one of 'batch_norm', None"),

@@ -125,6 +125,10 @@ def _categories(path: Path, entries: Sequence[dict], problems: Problems) -> dict
             if label != text:
                 place = f"category {number}: {name!r} -> {label!r}"
                 problems.add("name with control characters or blanks around it, cleaned", place)
+    for number, label in names.items():
+        if (count := list(names.values()).count(label)) > 1:
+            place = f"category {number}: {label!r}"
+            problems.add(f"name of {count} categories, which only their ids tell apart", place)
     return dict(sorted(names.items()))
 
 

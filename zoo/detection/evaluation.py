@@ -211,6 +211,13 @@ def _check(results: Sequence[Mapping], truth: Mapping, image_ids: Sequence | Non
         "image_id": {image["id"] for image in truth["images"]},
         "category_id": {category["id"] for category in truth["categories"]},
     }
+    for i, annotation in enumerate(truth["annotations"]):
+        box = annotation.get("bbox")
+        if not isinstance(box, Sequence) or len(box) != 4 or None in box:
+            raise ZooError(
+                f"annotations[{i}] needs a bbox of four numbers. Received: {box!r}. Give "
+                "coco_annotations(read_coco(FOLDER)), which leaves out what cannot be used."
+            )
     for i, result in enumerate(results):
         for key in ("image_id", "category_id", "bbox", "score"):
             if key not in result:
