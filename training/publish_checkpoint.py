@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
             new_version=arguments.new_version,
             tag=arguments.tag,
         )
-    except (ZooError, FileNotFoundError) as error:
+    except (ZooError, OSError) as error:
         print(f"training.publish_checkpoint: {error}", file=sys.stderr)
         return 1
     print(f"Published {folder}")
@@ -71,9 +71,16 @@ def publish(
     from zoo.checkpoint.files import read_card
     from zoo.checkpoint.folder import load_checkpoint, save_checkpoint
     from zoo.errors import ZooError
+    from zoo.registry import find
 
     if not (run / "metrics.json").is_file():
         raise ZooError(f"{run} is not a finished run: it has no metrics.json. Train it to the end.")
+    architecture = read_card(run / "checkpoint").architecture
+    if find(architecture).task != "classification":
+        raise ZooError(
+            f"{run} trained {architecture}, and this program measures classifiers. "
+            f"`zoo publish {run / 'checkpoint'}` takes any checkpoint."
+        )
     measured = json.loads((run / "metrics.json").read_text())
     if "held_out" in measured:
         raise ZooError(

@@ -17,7 +17,7 @@ import pytest
 import zoo
 from tests.support import photos
 from tests.support.helpers import array
-from training import evaluate
+from training import evaluate, publish_checkpoint
 from training import recipe as recipes
 from training.data.pipeline import Share
 from training.diverged import Diverged
@@ -123,6 +123,9 @@ def test_measured_again_on_the_console(finished, folder, tmp_path, capsys):
     path.write_text(path.read_text().replace('"disc"', '"ring"'))
     assert evaluate.main([call[0], "--data", str(other), "--split", "train"]) == 2
     assert "the photos show 2 classes (ring, rectangle)" in capsys.readouterr().err
+    # What measures classifiers alone.
+    assert publish_checkpoint.main([str(run), "--to", str(tmp_path / "weights")]) == 1
+    assert "zoo publish" in capsys.readouterr().err
 
 
 def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatch):

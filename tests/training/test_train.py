@@ -287,6 +287,8 @@ def test_run_to_published_checkpoint(toy_data, uninterrupted, tmp_path, monkeypa
     assert log[-1]["learning_rate"] == pytest.approx(0, abs=1e-6)
     assert (uninterrupted / "curve.png").read_bytes().startswith(b"\x89PNG")
 
+    (tmp_path / "file").touch()
+    assert publish_checkpoint.main([str(uninterrupted), "--to", str(tmp_path / "file")]) == 1
     folder = publish_checkpoint.publish(uninterrupted, tmp_path / "weights", "")
     assert folder == tmp_path / "weights" / "maxnorm_mlp3.toy"
     card = zoo.card(folder)

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from zoo import checks
+from zoo.errors import ZooError
 from zoo.preprocessing import Preprocess
+
+# The least of each whole number; 0 for the others.
+LEAST = dict.fromkeys(
+    ("batch_size", "accumulate", "epochs", "steps", "round", "max_objects", "recalibrate_batch"), 1
+)
+MOST_SEED = 2**32 - 1  # of NumPy
 
 FIXED = ("multipliers", "preprocess", "model_args", "published")
 
@@ -84,6 +92,17 @@ class Recipe(abc.ABC):
     preprocess: Preprocess = None  # type: ignore[assignment]
     model_args: Mapping[str, Any] = field(default_factory=dict)
     published: str = ""
+
+    def __post_init__(self):
+        """Raises a `ZooError` for numbers that no training can have."""
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if each.type is int:
+                checks.integer(each.name, value, LEAST.get(each.name, 0))
+            elif each.type is float:
+                checks.not_negative(each.name, value)
+        if self.seed > MOST_SEED:
+            raise ZooError(f"seed must be at most {MOST_SEED}. Received: seed={self.seed}")
 
     @property
     @abc.abstractmethod

@@ -6,6 +6,7 @@ from training.data import Images
 from training.data.pipeline import Batches, Share
 from training.tasks.classification.model import prepare_layer
 from training.tasks.classification.recipe import ClassificationRecipe
+from zoo.errors import ZooError
 
 
 class EpochBatches:
@@ -18,6 +19,11 @@ class EpochBatches:
     """
 
     def __init__(self, recipe: ClassificationRecipe, images: Images, share: Share):
+        if len(images.y) < recipe.batch_size:
+            raise ZooError(
+                f"batch_size must be at most the number of training images, {len(images.y)}. "
+                f"Received: batch_size={recipe.batch_size}"
+            )
         self.recipe = recipe
         self.size = recipe.batch_size // recipe.accumulate
         self.data = Batches(

@@ -63,6 +63,7 @@ class ClassificationRecipe(Recipe):
 
     def __post_init__(self):
         """Raises a `ZooError` for settings that no training can have."""
+        super().__post_init__()
         if not 0 <= self.label_smoothing < 1:
             raise ZooError(f"label_smoothing must be in [0, 1). Received: {self.label_smoothing}")
         if self.sizes and not self.resized_crop:
