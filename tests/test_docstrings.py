@@ -33,6 +33,7 @@ PACKAGES = [
     "zoo.preprocessing",
     "zoo.registry",
     "zoo.regularizers",
+    "zoo.tasks",
 ]
 
 # Which sections the docstring of a public name has, by its kind: the first row that fits.

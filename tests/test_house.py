@@ -14,7 +14,7 @@ LADDER = """
 __main__
 cli
 zoo
-prediction creation
+creation
 tasks
 hub
 formats

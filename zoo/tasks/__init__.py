@@ -10,14 +10,21 @@ import keras
 from zoo.tasks.classification import CLASSIFICATION
 from zoo.tasks.detection import DETECTION
 
+__all__ = ["TASKS", "task_of"]
+
 
 class Task(Protocol):
     """What a user of a model can ask of its task.
 
     Attributes:
-        name: as in `zoo.models.variant.Variant.task`.
-        metric: name of the figure on a card that is looked at first.
-        metric_in_words: the same in words.
+        name: str, as in `zoo.models.variant.Variant.task`.
+        metric: str, name of the figure on a card that is looked at first.
+        metric_in_words: str, the same in words.
+
+    Example:
+
+    >>> zoo.tasks.TASKS["detection"].metric
+    'box_AP'
     """
 
     name: str
@@ -42,6 +49,9 @@ def task_of(model: keras.Model) -> Task:
 
     Args:
         model: keras.Model, of the zoo or not.
+
+    Returns:
+        Task.
 
     Example:
 

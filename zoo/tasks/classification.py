@@ -71,17 +71,17 @@ def predict(
     of its one label, or of the second of two labels, the first having 1 - p.
 
     Args:
-        model: a model of `zoo.load`, or what `zoo.load` takes: a name or a checkpoint folder.
-        images: one picture, a list of pictures or an array (N, H, W, C), as for
-            `zoo.preprocess`.
-        top: how many classes to give, at least 1; all, where the model has fewer.
-        batch_size: pictures that are read and run at a time.
+        model: keras.Model of `zoo.load`, or what `zoo.load` takes: a name or a checkpoint folder.
+        images: one picture (path, bytes or array), a list of pictures or an array (N, H, W, C), as
+            for `zoo.preprocess`.
+        top: int, number of classes to give, at least 1; all, where the model has fewer.
+        batch_size: int, pictures that are read and run at a time.
         labels: sequence of str, names of the classes in order, for a model without a card (a copy
             by `clone_model` or `pickle`, a `.keras` file).
         preprocess: `zoo.preprocessing.Preprocess`, for such a model.
 
     Returns:
-        [(label, probability), …], the most probable first; for a list or a batch a list of such.
+        list of (label, probability), the most probable first; for a list or a batch a list of such.
         Where neither the card nor `labels` names the model's outputs, as with a new head, classes
         are called "class 0", "class 1", ….
 
@@ -92,7 +92,9 @@ def predict(
 
     Example:
 
-    >>> label, probability = zoo.predict("maxnorm_plainnet50.cifar10", "cat.png")[0]
+    >>> digits = zoo.predict("maxnorm_mlp100.usps", np.zeros((16, 16, 1)), top=3)
+    >>> len(digits), digits[0][1] >= digits[1][1]
+    (3, True)
     """
     for name, value in {"top": top, "batch_size": batch_size}.items():
         if not isinstance(value, int | np.integer) or value < 1:
