@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.models.test_models import images, small
 from tests.support.checkpoints import make_card, make_model
+from tests.support.families import images, small
 from tests.support.helpers import array, run_python
 from zoo.errors import ZooError
 from zoo.formats.export import export_preset, save_keras_files

@@ -1,4 +1,4 @@
-"""What holds for every architecture. A new family needs a line in SMALL; the rest follows."""
+"""Published counts and shapes, heads, options. What every family holds: `tests/contract`."""
 
 import math
 
@@ -7,99 +7,46 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.support.helpers import array, run_python
+from tests.support.families import SMALL, images, small
+from tests.support.helpers import array
 from zoo import registry
 from zoo.errors import ZooError
 from zoo.layers import LayerFactory
+from zoo.models.deferred import build_without_values
+
+once = pytest.mark.once
 
 # The published weights of table I of [O], in millions, at what they were counted for.
 TABLE_1 = {3: 0.50, 5: 0.68, 10: 1.13, 15: 1.59, 20: 2.04, 40: 3.86, 50: 4.78}
 
-# A small net of every family: name, options, shape of an image.
-SMALL = [
-    ("plainnet20", {"width": 4}, (12, 10, 3)),
-    ("maxnorm_plainnet50", {}, (8, 8, 3)),
-    ("maxnorm_mlp3", {"units": 16}, (5, 4, 1)),
-    ("seqnet18", {"stem": "cifar", "width": 4}, (9, 8, 3)),
-    ("resnet20_lastbn", {"width": 4}, (9, 8, 3)),
-    ("preresnet20", {"width": 4}, (8, 8, 3)),
-    ("crelu_resnet20", {"width": 4}, (8, 8, 3)),
-    # The first version of NormProp explodes in a residual net, as the paper says.
-    ("normprop_resnet20", {"width": 4, "norm": "normprop2"}, (8, 8, 3)),
-    ("resnet50", {"width": 2, "stem": "cifar"}, (8, 9, 3)),
-    ("plainnet18", {"width": 2}, (33, 32, 3)),
-    ("vgg19_bn", {"width": 2}, (32, 32, 3)),
-    ("plain_mlp20", {"units": 16}, (5, 4, 1)),
-]
-SMALL_IDS = [name for name, _, _ in SMALL]
-for_each_family = pytest.mark.parametrize(("name", "options", "shape"), SMALL, ids=SMALL_IDS)
 
-
-def small(name, options, shape, **more):
-    return zoo.create(name, input_shape=shape, num_classes=4, **options, **more)
-
-
-def images(shape, n=8):
-    return np.random.default_rng(0).normal(size=(n, *shape)).astype("float32")
+def empty(name, **options):
+    """A net without values, to be looked at."""
+    return build_without_values(lambda: zoo.create(name, **options))
 
 
 def trainable(model):
     return sum(math.prod(v.shape) for v in model.trainable_variables)
 
 
-def test_every_family_is_among_the_small_ones():
-    known = registry.variants("classification")
-    assert {known[name].family for name, _, _ in SMALL} == {v.family for v in known.values()}
-
-
-@for_each_family
-def test_small_models_run(name, options, shape):
-    model = small(name, options, shape)
-    assert model.name == name
-    assert len({layer.name for layer in model.layers}) == len(model.layers)
-    y = array(model(images(shape, n=2)))
-    assert y.shape == (2, 4)
-    np.testing.assert_allclose(y.sum(axis=1), 1, atol=1e-5)
-
-
-@for_each_family
-def test_features(name, options, shape):
-    if "features" not in registry.find(name).options:
-        pytest.skip("no image model")
-    model = small(name, options, shape)
-    body = small(name, options, shape, features=True)
-    paths = [v.path for v in body.weights]
-    assert set(paths) < {v.path for v in model.weights}
-    for v in body.weights:
-        v.assign(next(w for w in model.weights if w.path == v.path).value)
-    maps = body(images(shape, n=2))
-    for level, x in maps.items():
-        stride = 2 ** int(level.removeprefix("P"))
-        assert abs(x.shape[1] - shape[0] / stride) <= 1
-        assert abs(x.shape[2] - shape[1] / stride) <= 1
-    # Any size will do where none is given.
-    free = small(name, options, (None, None, shape[-1]), features=True)
-    assert [v.path for v in free.weights] == paths
-    for v, w in zip(free.weights, body.weights, strict=True):
-        v.assign(w.value)
-    for level, x in free(images(shape, n=2)).items():
-        np.testing.assert_allclose(array(x), array(maps[level]), atol=1e-5)
-
-
+@once
 @pytest.mark.parametrize(("depth", "millions"), TABLE_1.items())
 def test_mlp_weights_are_those_of_table_1(depth, millions):
-    model = zoo.create(f"maxnorm_mlp{depth}", input_shape=(32, 32, 1), num_classes=20)
+    options = {"input_shape": (32, 32, 1), "num_classes": 20}
+    model = empty(f"maxnorm_mlp{depth}", **options)
     # The last row prints 4.78 where the count gives 4.768.
     assert abs(trainable(model) / 1e6 - millions) < (0.0125 if depth == 50 else 0.005)
 
 
+@once
 def test_plainnet50_weights_are_the_published_ones():
-    assert round(trainable(zoo.create("maxnorm_plainnet50")) / 1e6, 2) == 0.72
+    assert round(trainable(empty("maxnorm_plainnet50")) / 1e6, 2) == 0.72
 
 
+@once
 @pytest.mark.parametrize("depth", [20, 32, 44, 56, 110])
 def test_plainnet_depth_and_strides(depth):
-    model = zoo.create(f"plainnet{depth}", width=2)
+    model = empty(f"plainnet{depth}", width=2)
     weighted = [
         layer
         for layer in model.layers
@@ -113,8 +60,9 @@ def test_plainnet_depth_and_strides(depth):
     assert model.get_layer("head_pool").input.shape == (None, 8, 8, 8)
 
 
+@once
 def test_maxnorm_plainnet50_has_the_maps_of_table_a1():
-    model = zoo.create("maxnorm_plainnet50")
+    model = empty("maxnorm_plainnet50")
     convs = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     assert len(convs) == 50
     assert [model.get_layer(f"stage{s}_1_conv").output.shape[1] for s in (1, 2, 3)] == [32, 16, 7]
@@ -133,7 +81,9 @@ def test_strided_convolution_pads_like_the_published_code():
     np.testing.assert_array_equal(array(model(image))[0, ..., 0], expected)
 
 
-@pytest.mark.parametrize(("name", "options", "shape"), SMALL[:3], ids=SMALL_IDS[:3])
+@pytest.mark.parametrize(
+    ("name", "options", "shape"), SMALL[:3], ids=[name for name, _, _ in SMALL[:3]]
+)
 def test_initial_kernels(name, options, shape):
     model = small(name, options, shape)
     for layer in model.layers:
@@ -146,66 +96,6 @@ def test_initial_kernels(name, options, shape):
                 np.testing.assert_allclose(part.T @ part, np.eye(part.shape[1]), atol=1e-5)
         else:  # He uniform
             assert np.abs(w).max() <= math.sqrt(6 / w.shape[0])
-
-
-@for_each_family
-def test_one_fit_step_reaches_every_weight_and_keeps_the_bound(name, options, shape):
-    model = small(name, options, shape)
-    regularized = [v for v in model.trainable_variables if v.regularizer is not None]
-    assert len(model.losses) == len(regularized)
-    before = {v.path: array(v) for v in model.variables}
-    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
-    model.fit(images(shape), np.arange(8) % 4, batch_size=8, verbose=0)
-    for v in model.weights:
-        # Batch norm takes away what a bias before it adds: its gradient is rounding.
-        if not (v.path.endswith(("_dense/bias", "_conv/bias")) and "head" not in v.path):
-            assert np.abs(array(v) - before[v.path]).max() > 0, v.path
-    if name.startswith("maxnorm"):
-        for layer in model.layers:
-            if hasattr(layer, "kernel"):
-                w = array(layer.kernel).reshape(-1, layer.kernel.shape[-1])
-                assert np.linalg.norm(w, axis=0).max() <= 3 * (1 + 1e-5)
-
-
-def test_save_and_load_in_a_fresh_process(tmp_path):
-    losses = {}
-    for name, options, shape in SMALL:
-        model = small(name, options, shape)
-        x = images(shape)
-        model.save(tmp_path / f"{name}.keras")
-        np.savez(tmp_path / f"{name}.npz", x=x, y=array(model(x)))
-        losses[name] = len(model.losses)
-    result = run_python(
-        "import sys, pathlib, keras, zoo, numpy as np\n"
-        "for path in sorted(pathlib.Path(sys.argv[1]).glob('*.keras')):\n"
-        "    model = keras.saving.load_model(path)\n"
-        "    io = np.load(path.with_suffix('.npz'))\n"
-        "    y = keras.ops.convert_to_numpy(model(io['x'], training=False))\n"
-        "    np.testing.assert_allclose(y, io['y'], atol=1e-5)\n"
-        "    print(path.stem, len(model.losses))\n",
-        str(tmp_path),
-    )
-    assert result.stdout.splitlines() == [f"{n} {losses[n]}" for n in sorted(losses)], result.stderr
-
-
-@for_each_family
-def test_clone_and_mixed_precision(name, options, shape):
-    model = small(name, options, shape, activation=None)
-    clone = keras.models.clone_model(model)
-    clone.set_weights(model.get_weights())
-    x = images(shape)
-    logits = array(model(x))
-    scale = np.abs(logits).max()
-    np.testing.assert_allclose(array(clone(x)), logits, atol=1e-6 * scale)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        half = small(name, options, shape, activation=None)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert {v.dtype for v in half.weights} == {"float32"}
-    assert half.get_layer("head_act").compute_dtype == "float32"
-    half.set_weights(model.get_weights())
-    np.testing.assert_allclose(array(half(x)), logits, atol=0.1 * scale)
 
 
 def test_head_options():
@@ -237,6 +127,7 @@ def test_weight_decay_has_the_gradient_of_its_name():
     np.testing.assert_allclose(total, 0.1 * squares, rtol=1e-5)
 
 
+@once
 def test_list_models():
     depths = (20, 32, 44, 56, 110, 18, 34, 50, 101)
     assert zoo.list_models("plainnet*") == [f"plainnet{d}" for d in depths]
@@ -244,6 +135,7 @@ def test_list_models():
     assert zoo.list_models("resnext*") == []
 
 
+@once
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -276,6 +168,7 @@ def test_bad_arguments_name_what_is_allowed(name, options, message):
     assert message in str(caught.value)
 
 
+@once
 @pytest.mark.parametrize("depth", [2, 7, 21])
 def test_plainnet_refuses_depths_that_do_not_fit(depth):
     from zoo.models.plainnet import plainnet
@@ -284,6 +177,7 @@ def test_plainnet_refuses_depths_that_do_not_fit(depth):
         plainnet(depth)
 
 
+@once
 def test_every_variant_documents_its_paper_and_options():
     for variant in registry.variants("classification").values():
         assert variant.paper

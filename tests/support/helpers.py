@@ -93,3 +93,18 @@ def fast(function):
 
         return jax.jit(function)
     return function
+
+
+def forward(model, x):
+    """The outputs at inference. JAX compiles with the weights as arguments: nets of one structure
+    share a program."""
+    if keras.backend.backend() != "jax":
+        return keras.tree.map_structure(array, model(x, training=False))
+    import jax
+
+    def outputs(trainable, others, x):
+        return model.stateless_call(trainable, others, x, training=False)[0]
+
+    values = [[v.value for v in group] for group in
+              (model.trainable_variables, model.non_trainable_variables)]  # fmt: skip
+    return keras.tree.map_structure(array, jax.jit(outputs)(*values, x))
