@@ -114,6 +114,15 @@ def test_bad_arguments_name_what_is_allowed(options, message):
     assert message in str(caught.value)
 
 
+def test_numbers_of_numpy_become_plain():
+    numbers = {"num_classes": np.int64(3), "fpn_filters": np.int32(8)}
+    options = SMALL | numbers | {"anchor_scale": np.float32(4)}
+    model = build_without_values(lambda: zoo.create(NAME, **options))
+    assert type(model.options["num_classes"]) is int
+    assert type(model.options["anchor_scale"]) is float
+    json.dumps(model.box_head.get_config())
+
+
 @pytest.fixture
 def body(tmp_path):
     """Folder of a classifier with options of its own."""

@@ -183,11 +183,12 @@ class MaskRCNN(keras.Model):
         self.anchors = make_anchors(self.image_size, STRIDES, sizes, RATIOS)
 
         factory = HeadFactory(head_norm, options["weight_decay"], self.dtype_policy)
+        filters, classes = options["fpn_filters"], options["num_classes"]
         self.backbone = freeze_layers(backbone, freeze)
-        self.fpn = feature_pyramid(backbone, self.image_size, filters=fpn_filters, factory=factory)
-        self.rpn = rpn_head(fpn_filters, len(RATIOS), factory)
-        self.box_head = box_head(fpn_filters, num_classes, head_units, factory)
-        self.mask_head: Any = mask_head(fpn_filters, num_classes, factory) if masks else None
+        self.fpn = feature_pyramid(backbone, self.image_size, filters=filters, factory=factory)
+        self.rpn = rpn_head(filters, len(RATIOS), factory)
+        self.box_head = box_head(filters, classes, options["head_units"], factory)
+        self.mask_head: Any = mask_head(filters, classes, factory) if masks else None
         self.target_keys = TARGETS if masks else TARGETS[:-1]
         self.loss_means = [keras.metrics.Mean(n) for n in (LOSSES if masks else LOSSES[:-1])]
         self.built = True
