@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,66 +16,47 @@ import zoo
 
 pytestmark = pytest.mark.once
 
-PACKAGES = [
-    "zoo.callbacks",
-    "zoo.catalog",
-    "zoo.checkpoint",
-    "zoo.checks",
-    "zoo.constraints",
-    "zoo.creation",
-    "zoo.formats",
-    "zoo.hub",
-    "zoo.detection",
-    "zoo.initializers",
-    "zoo.images",
-    "zoo.layers",
-    "zoo.models",
-    "zoo.optimizers",
-    "zoo.preprocessing",
-    "zoo.registry",
-    "zoo.regularizers",
-    "zoo.tasks",
-]
+REPOSITORY = Path(__file__).parent.parent
 
-# Which sections the docstring of a public name has, by its kind: the first row that fits.
+# The sections of the docstring of a public name, by its kind; those of a function only where it
+# has arguments or gives something. Results need no example: the function that gives them has one.
 SECTIONS = {
     "layer": "Args, Call arguments, Input shape, Output shape, Returns, Raises, Example",
     "callable": "Args, Call arguments, Returns, Raises, Example",
-    "record": "Attributes, Example",
     "class": "Args, Example",
     "function": "Args, Returns, Example",
+    "record": "Attributes",
+    "error": "",
+    "protocol": "",
 }
-ORDER = (
-    "Args, Call arguments, Attributes, Weights, Input shape, Output shape, Yields, Returns, "
-    "Raises, References, Example"
-)
+ORDER = [
+    *("Args", "Call arguments", "Attributes", "Weights", "Input shape", "Output shape"),
+    *("Yields", "Returns", "Raises", "References", "Example"),
+]
 
-
-def modules(package: str) -> list[str]:
-    module = importlib.import_module(package)
-    inner = pkgutil.walk_packages(getattr(module, "__path__", []), f"{package}.")
-    return [package, *(info.name for info in inner)]
+MODULES = ["zoo", *(info.name for info in pkgutil.walk_packages(zoo.__path__, "zoo."))]
+MODULES.remove("zoo.__main__")
 
 
 def public() -> dict[str, object]:
-    """Public names of the packages: those of `__all__`; of a module without it, those defined."""
+    """What is named in an `__all__`, each thing once."""
     names = {}
-    for package in PACKAGES:
-        module = importlib.import_module(package)
-        defined = [
-            name
-            for name, value in vars(module).items()
-            if getattr(value, "__module__", None) == package and not name.startswith("_")
-        ]
-        for name in getattr(module, "__all__", defined):
-            names[f"{package}.{name}"] = getattr(module, name)
-    return {k: v for k, v in names.items() if inspect.isclass(v) or inspect.isfunction(v)}
+    for module in map(importlib.import_module, MODULES):
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            if inspect.isclass(value) or inspect.isfunction(value):
+                names.setdefault(value, f"{module.__name__}.{name}")
+    return {name: value for value, name in names.items()}
 
 
 def kind_of(value: object) -> str:
     if not inspect.isclass(value):
         return "function"
-    if dataclasses.is_dataclass(value):
+    if issubclass(value, Exception):
+        return "error"
+    if getattr(value, "_is_protocol", False):
+        return "protocol"
+    if dataclasses.is_dataclass(value) or issubclass(value, tuple):
         return "record"
     if issubclass(value, keras.layers.Layer):
         return "layer"
@@ -82,29 +64,39 @@ def kind_of(value: object) -> str:
     return "callable" if issubclass(value, applied) else "class"
 
 
+def required(value: object) -> set[str]:
+    kind = kind_of(value)
+    sections = set(filter(None, SECTIONS[kind].split(", ")))
+    if kind == "function":
+        signature = inspect.signature(value)
+        if not signature.parameters:
+            sections.discard("Args")
+        if signature.return_annotation in (None, "None"):
+            sections.discard("Returns")
+    return sections
+
+
 PUBLIC = public()
 
 
-@pytest.mark.parametrize("module", [name for package in PACKAGES for name in modules(package)])
-def test_examples(module):
+@pytest.mark.parametrize("module", MODULES)
+def test_examples(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").symlink_to(REPOSITORY / "weights")
     names = {"keras": keras, "np": np, "zoo": zoo}
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    found = importlib.import_module(module)
-    failed, _ = doctest.testmod(found, extraglobs=names, optionflags=flags)
+    failed, _ = doctest.testmod(
+        importlib.import_module(module), extraglobs=names, optionflags=flags
+    )
     assert not failed
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_sections(name):
-    value = PUBLIC[name]
-    text = inspect.getdoc(value) or ""
-    sections = re.findall(r"^(\w[\w ]+):$", text, re.MULTILINE)
-    required = SECTIONS[kind_of(value)].split(", ")
-    if kind_of(value) == "function":
-        if not inspect.signature(value).parameters:
-            required.remove("Args")
-        if inspect.signature(value).return_annotation is None:
-            required.remove("Returns")
-    assert not set(required) - set(sections), f"{name} lacks {set(required) - set(sections)}"
-    known = [section for section in sections if section in ORDER.split(", ")]
-    assert known == sorted(known, key=ORDER.split(", ").index), f"{name}: the order is {ORDER}"
+    text = inspect.getdoc(PUBLIC[name]) or ""
+    assert text, f"{name} has no docstring"
+    sections = re.findall(r"^(\w[\w ]+):(?=\s|$)", text, re.MULTILINE)
+    missing = required(PUBLIC[name]) - set(sections)
+    assert not missing, f"{name} lacks {', '.join(sorted(missing))}"
+    known = [section for section in sections if section in ORDER]
+    assert known == sorted(known, key=ORDER.index), f"{name}: the order is {', '.join(ORDER)}"

@@ -59,8 +59,8 @@ def read_record(kind: type, value: Any, where: str, path: str = "") -> Any:
             unknown = UnknownNameError("field", key[:80], hints)
             raise CheckpointError(f"{where}: {path + ': ' if path else ''}{unknown}")
     prefix = f"{path}." if path else ""
-    for key in hints.keys() - optional(kind):
-        if key not in value:
+    for key in hints:  # in order, so that the same file gives the same message
+        if key not in value and key not in optional(kind):
             refuse(where, f"{prefix}{key} is missing")
     fields = {key: _read(hints[key], value[key], where, prefix + key) for key in value}
     try:
