@@ -38,8 +38,8 @@ def create(
     >>> zoo.create("plainnet44", num_classes=100).output_shape
     (None, 100)
     >>> small = {"input_shape": (64, 64, 3), "fpn_filters": 8, "head_units": 16}
-    >>> zoo.create("mask_rcnn_plainnet44", backbone_weights="plainnet44", **small).name
-    'mask_rcnn_plainnet44'
+    >>> zoo.create("mask_rcnn_resnet20", backbone_weights="resnet20", **small).name
+    'mask_rcnn_resnet20'
     """
     variant = find(name)
     if backbone_weights is None:
@@ -64,7 +64,7 @@ def load_body(
 
     Example:
 
-    >>> body, options = load_body(find("mask_rcnn_plainnet44"), "plainnet44")
+    >>> body, options = load_body(find("mask_rcnn_resnet20"), "resnet20")
     >>> sorted(body.output), options
     (['P0', 'P1', 'P2'], {'num_classes': 10})
     """
