@@ -1,5 +1,7 @@
 """What a detector is made of, by its options."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -52,6 +54,14 @@ def test_names_are_those_of_checkpoints():
     assert model.count_params() == sum(int(np.prod(v.shape)) for v in model.weights)
 
 
+def test_arguments_of_numpy():
+    options = {"num_classes": np.int64(3), "fpn_filters": np.int32(8), "head_units": 16.0}
+    model = make(**options, masks=np.bool_(True), weight_decay=np.float32(0.25), seed=np.int64(7))
+    config = json.loads(json.dumps(model.get_config()))
+    assert (config["num_classes"], config["fpn_filters"], config["head_units"]) == (3, 8, 16)
+    assert (config["masks"], config["weight_decay"], config["seed"]) == (True, 0.25, 7)
+
+
 def test_config():
     model = make(freeze=None, masks=False, name="detector")
     again = MaskRCNN.from_config(model.get_config())
@@ -83,6 +93,7 @@ def test_cost():
         ({"num_classes": 0}, "num_classes must be an integer from 1"),
         ({"num_classes": "80"}, "num_classes must be an integer"),
         ({"head_norm": "batch"}, "head_norm must be one of 'none', 'group'"),
+        ({"seed": -1}, "seed must be an integer"),
         ({"freeze": "body"}, "freeze must be one of 'batch_norm', None"),
         ({"proposals": 0}, "proposals must be an integer from 1"),
         ({"score_threshold": 2}, "score_threshold must be a number from 0 to 1"),

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo import checks
 from zoo.detection.anchors import make_anchors
 from zoo.detection.cost import multiply_adds_of_parts
 from zoo.detection.fpn import STRIDES, feature_pyramid, levels_of
@@ -176,21 +177,22 @@ class MaskRCNN(keras.Model):
         # Boxes are not to be rounded to a lower precision: the layers cast what they take.
         super().__init__(name=name, dtype=dtype, autocast=False)
         self.options = options
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed = checks.seed(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.image_size = image_size(name, backbone)
         sizes = [options["anchor_scale"] * stride for stride in STRIDES]
         self.anchors = make_anchors(self.image_size, STRIDES, sizes, RATIOS)
 
-        factory = HeadFactory(head_norm, options["weight_decay"], self.dtype_policy)
+        factory = HeadFactory(options["head_norm"], options["weight_decay"], self.dtype_policy)
         filters, classes = options["fpn_filters"], options["num_classes"]
-        self.backbone = freeze_layers(backbone, freeze)
+        self.backbone = freeze_layers(backbone, options["freeze"])
         self.fpn = feature_pyramid(backbone, self.image_size, filters=filters, factory=factory)
         self.rpn = rpn_head(filters, len(RATIOS), factory)
         self.box_head = box_head(filters, classes, options["head_units"], factory)
-        self.mask_head: Any = mask_head(filters, classes, factory) if masks else None
-        self.target_keys = TARGETS if masks else TARGETS[:-1]
-        self.loss_means = [keras.metrics.Mean(n) for n in (LOSSES if masks else LOSSES[:-1])]
+        self.mask_head: Any = mask_head(filters, classes, factory) if options["masks"] else None
+        self.target_keys = TARGETS if options["masks"] else TARGETS[:-1]
+        losses = LOSSES if options["masks"] else LOSSES[:-1]
+        self.loss_means = [keras.metrics.Mean(loss) for loss in losses]
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> dict[str, Tensor]:
