@@ -23,9 +23,11 @@ def _is_console_command() -> bool:
 if TYPE_CHECKING or not _is_console_command():
     from zoo import (
         callbacks,
+        checkpoint,
         constraints,
         detection,
         errors,
+        formats,
         hub,
         initializers,
         layers,
@@ -47,11 +49,13 @@ if TYPE_CHECKING or not _is_console_command():
 __all__ = [
     "callbacks",
     "card",
+    "checkpoint",
     "constraints",
     "convert",
     "create",
     "detection",
     "errors",
+    "formats",
     "hub",
     "initializers",
     "layers",
