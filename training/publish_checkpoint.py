@@ -11,6 +11,16 @@ import shutil
 import sys
 from pathlib import Path
 
+import keras
+
+from training import data as datasets
+from training.tasks.classification.measure import command, measure
+from zoo.checkpoint.card import Card, Metric
+from zoo.checkpoint.files import read_card
+from zoo.checkpoint.folder import load_checkpoint, save_checkpoint
+from zoo.errors import ZooError
+from zoo.registry import find
+
 # A stored checkpoint may lose this much top-1 accuracy against the float32 one: 0.05 points.
 FLOAT16_TOLERANCE = 5e-4
 
@@ -28,8 +38,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--tag", help="of the published name; by default the recipe's")
     arguments = parser.parse_args(argv)
-
-    from zoo.errors import ZooError
 
     try:
         folder = publish(
@@ -65,14 +73,35 @@ def publish(
             already and `new_version` is False; or float16 costs more accuracy than
             `FLOAT16_TOLERANCE`.
     """
-    from training.data import read
-    from training.tasks.classification.measure import command, measure
-    from zoo.checkpoint.card import Metric
-    from zoo.checkpoint.files import read_card
-    from zoo.checkpoint.folder import load_checkpoint, save_checkpoint
-    from zoo.errors import ZooError
-    from zoo.registry import find
+    accuracy = _test_accuracy(run)
+    model = load_checkpoint(run / "checkpoint")
+    card = model.zoo_card
+    if tag is not None:
+        card = dataclasses.replace(card, name=f"{card.architecture}.{tag}")
+    folder = to / card.name
+    card = dataclasses.replace(card, version=_version(folder, new_version), dtype=dtype)
 
+    # Write under another name, measure what was written, and only then put it in place.
+    staged = to / f".{card.name}.partial"
+    shutil.rmtree(staged, ignore_errors=True)
+    save_checkpoint(model, staged, card)
+    metrics = _metrics(load_checkpoint(staged), card, data_dir)
+    if accuracy - metrics[0].value > FLOAT16_TOLERANCE:
+        shutil.rmtree(staged)
+        raise ZooError(
+            f"{dtype} storage lowers top-1 accuracy from {accuracy:.4f} to "
+            f"{metrics[0].value:.4f}. Publish with --dtype float32."
+        )
+    if (run / "curve.png").exists():
+        shutil.copy(run / "curve.png", staged)
+    save_checkpoint(model, staged, dataclasses.replace(card, metrics=metrics))
+    shutil.rmtree(folder, ignore_errors=True)
+    staged.rename(folder)
+    return folder
+
+
+def _test_accuracy(run: Path) -> float:
+    """What a finished run of a classifier was measured at."""
     if not (run / "metrics.json").is_file():
         raise ZooError(f"{run} is not a finished run: it has no metrics.json. Train it to the end.")
     architecture = read_card(run / "checkpoint").architecture
@@ -87,35 +116,27 @@ def publish(
             f"{run} held out a part of the training set to choose settings by. Train with the "
             "settings that it speaks for, on all images, and publish that."
         )
-    if "test" not in measured:
-        raise ZooError(
-            f"{run} trained no classifier, and this program measures classifiers. `zoo publish "
-            f"{run / 'checkpoint'} …` publishes the checkpoint as it is."
-        )
-    model = load_checkpoint(run / "checkpoint")
-    card = model.zoo_card
-    if tag is not None:
-        card = dataclasses.replace(card, name=f"{card.architecture}.{tag}")
-    folder = to / card.name
-    version = 1
-    if (folder / "zoo.json").exists():
-        if not new_version:
-            raise ZooError(
-                f"{folder} exists, and a published name keeps its weights. Give the run another "
-                "tag, or say --new-version."
-            )
-        version = read_card(folder).version + 1
+    return measured["test"]["top1"]
 
-    # Write under another name, measure what was written, and only then put it in place.
-    staged = to / f".{card.name}.partial"
-    shutil.rmtree(staged, ignore_errors=True)
-    card = dataclasses.replace(card, version=version, dtype=dtype)
-    save_checkpoint(model, staged, card)
-    stored = load_checkpoint(staged)
+
+def _version(folder: Path, new_version: bool) -> int:
+    """The version that a checkpoint in `folder` has from now on."""
+    if not (folder / "zoo.json").exists():
+        return 1
+    if not new_version:
+        raise ZooError(
+            f"{folder} exists, and a published name keeps its weights. Give the run another "
+            "tag, or say --new-version."
+        )
+    return read_card(folder).version + 1
+
+
+def _metrics(model: keras.Model, card: Card, data_dir: str) -> tuple[Metric, ...]:
+    """The figures of a stored checkpoint on the full sets, top-1 of the test set first."""
     metrics = []
     for split in ("test", "train"):
-        images = read(card.training.data, split, data_dir)
-        for name, value in measure(stored, images, card.preprocess).items():
+        images = datasets.read(card.training.data, split, data_dir)
+        for name, value in measure(model, images, card.preprocess).items():
             metrics.append(
                 Metric(
                     dataset=card.training.data,
@@ -126,19 +147,7 @@ def publish(
                     command=command(card.name, split),
                 )
             )
-    full = measured["test"]["top1"]
-    if full - metrics[0].value > FLOAT16_TOLERANCE:
-        shutil.rmtree(staged)
-        raise ZooError(
-            f"{dtype} storage lowers top-1 accuracy from {full:.4f} to {metrics[0].value:.4f}. "
-            "Publish with --dtype float32."
-        )
-    if (run / "curve.png").exists():
-        shutil.copy(run / "curve.png", staged)
-    save_checkpoint(model, staged, dataclasses.replace(card, metrics=tuple(metrics)))
-    shutil.rmtree(folder, ignore_errors=True)
-    staged.rename(folder)
-    return folder
+    return tuple(metrics)
 
 
 if __name__ == "__main__":

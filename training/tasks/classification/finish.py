@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 
 import zoo
+from training.data import Images
 from training.data.pipeline import pictures
 from training.data.table import DATASETS
 from training.tasks.classification.measure import measure
@@ -45,15 +47,7 @@ def finish(
         print("Evaluating with the moving averages of the training …", flush=True)
         moving = measure(network, test_set, recipe.preprocess)
         metrics[f"{recipe.measured_on}, moving averages"] = moving
-        count = min(recipe.recalibrate, len(train_set.y))
-        print(f"Estimating BatchNorm statistics from {count} training images …", flush=True)
-        index = np.random.default_rng(recipe.seed).permutation(len(train_set.y))[:count]
-        # In parts: decoded pictures are larger than what the model takes of them.
-        parts = (index[i : i + 500] for i in range(0, count, 500))
-        images = np.concatenate(
-            [zoo.preprocess(recipe.preprocess, pictures(train_set.x, part)) for part in parts]
-        )
-        recalibrate_batch_norm(network, images, recipe.recalibrate_batch)
+        _recalibrate(recipe, network, train_set)
     print("Evaluating …", flush=True)
     metrics[recipe.measured_on] = measure(network, test_set, recipe.preprocess)
     metrics["train"] = measure(network, train_set, recipe.preprocess)
@@ -85,6 +79,18 @@ def finish(
     write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
     print(json.dumps(metrics, indent=2))
     return metrics
+
+
+def _recalibrate(recipe: ClassificationRecipe, network: keras.Model, images: Images) -> None:
+    count = min(recipe.recalibrate, len(images.y))
+    print(f"Estimating BatchNorm statistics from {count} training images …", flush=True)
+    index = np.random.default_rng(recipe.seed).permutation(len(images.y))[:count]
+    # In parts: decoded pictures are larger than what the model takes of them.
+    parts = (index[i : i + 500] for i in range(0, count, 500))
+    inputs = np.concatenate(
+        [zoo.preprocess(recipe.preprocess, pictures(images.x, part)) for part in parts]
+    )
+    recalibrate_batch_norm(network, inputs, recipe.recalibrate_batch)
 
 
 def _error(accuracy: float | None) -> float | None:
