@@ -64,6 +64,7 @@ def finish(
             (row["epoch"], 1 - row["accuracy"], _error(row.get("test_accuracy"))) for row in history
         ),
     )
+    known = DATASETS.get(recipe.data)  # tests read sets of their own
     card = new_card(
         network,
         f"{recipe.model}.{recipe.tag or recipe.data}",
@@ -72,8 +73,7 @@ def finish(
         labels=train_set.labels,
         training=training,
         license=LICENSE,
-        terms=DATASETS[recipe.data].terms,
-        label_ids=DATASETS[recipe.data].label_ids,
+        **({"terms": known.terms, "label_ids": known.label_ids} if known else {}),
     )
     save_checkpoint(network, run / "checkpoint", card)
     write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
