@@ -56,6 +56,7 @@ def test_wheel_holds_zoo_and_checkpoints_alone(tmp_path):
         wheel.extractall(tmp_path / "site")
     top = {n.split("/")[0] for n in names if ".dist-info" not in n}
     assert top == {"zoo"}
+    assert "zoo/py.typed" in names
     for name in zoo.list_weights():
         assert f"zoo/_weights/{name}/model.safetensors" in names
         assert f"zoo/_weights/{name}/zoo.json" in names
