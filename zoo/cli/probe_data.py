@@ -73,7 +73,7 @@ def _input_shape(model: keras.Model) -> tuple[int, ...]:
     return shape
 
 
-def _output_shape(model: keras.Model, inputs) -> tuple[int, ...]:
+def _output_shape(model: keras.Model, inputs: np.ndarray) -> tuple[int, ...]:
     spec = model.compute_output_spec(keras.KerasTensor(inputs.shape, str(inputs.dtype)))
     if not hasattr(spec, "shape"):
         raise ZooError(f"{model.name} gives several outputs; a probe needs one.")
@@ -134,7 +134,7 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _prepared(model: keras.Model, pictures) -> tuple[np.ndarray, str]:
+def _prepared(model: keras.Model, pictures: np.ndarray | list[Path]) -> tuple[np.ndarray, str]:
     try:
         return preprocess(settings_of(model), pictures), ", prepared as the model's card says"
     except ZooError:

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import TextIO
 
 from zoo.errors import ZooError
 
@@ -49,7 +50,7 @@ def quiet(enabled: bool = True) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _crash_report(file) -> Iterator[None]:
+def _crash_report(file: TextIO) -> Iterator[None]:
     """A crash in C++ loses what was kept back; Python at least says where it was."""
     if faulthandler.is_enabled():
         yield
@@ -61,7 +62,7 @@ def _crash_report(file) -> Iterator[None]:
         faulthandler.disable()
 
 
-def _is_descriptor_2(file) -> bool:
+def _is_descriptor_2(file: TextIO) -> bool:
     try:
         return file.fileno() == 2
     except (AttributeError, OSError):  # closed, replaced

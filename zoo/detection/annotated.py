@@ -145,7 +145,7 @@ class AnnotatedImages(Sequence[AnnotatedImage]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: Any) -> Any:
         return self._make(self._rows[range(len(self))[i]])
 
     def readable(self, threads: int | None = None) -> "AnnotatedImages":

@@ -183,7 +183,16 @@ class _Reader:
             values = values != 0
         return values
 
-    def _tensor(self, storage, offset, size, stride, _grad=False, _hooks=None, metadata=None):
+    def _tensor(
+        self,
+        storage: Any,
+        offset: Any,
+        size: Any,
+        stride: Any,
+        _grad: Any = False,
+        _hooks: Any = None,
+        metadata: Any = None,
+    ) -> np.ndarray:
         size, stride, (offset,) = _size(size), _size(stride), _size((offset,))
         if not isinstance(storage, _Storage) or len(size) != len(stride) or metadata:
             raise TypeError(f"a tensor of {show((storage, size, stride, metadata))}")
@@ -204,7 +213,7 @@ class _Reader:
         )
 
 
-def _size(values) -> tuple[int, ...]:
+def _size(values: Any) -> tuple[int, ...]:
     if not isinstance(values, tuple) or not all(type(n) is int and n >= 0 for n in values):
         raise TypeError(f"{show(values)} where sizes should be")
     return values
@@ -214,13 +223,13 @@ def _ordered_dict() -> dict:
     return {}
 
 
-def _device(kind, index=None) -> str:
+def _device(kind: Any, index: Any = None) -> str:
     if not isinstance(kind, str) or not isinstance(index, int | None):
         raise TypeError(f"{show((kind, index))} where a device should be")
     return kind if index is None else f"{kind}:{index}"
 
 
-def _parameter(values, _grad, _hooks):
+def _parameter(values: Any, _grad: Any, _hooks: Any) -> np.ndarray:
     if not isinstance(values, np.ndarray):
         raise TypeError(f"{show(values)} where a tensor should be")
     return values

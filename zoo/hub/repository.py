@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,7 +32,7 @@ class State:
     tags: Mapping[str, str]
 
 
-def look(api, repo: str) -> State:
+def look(api: Any, repo: str) -> State:
     """What the repository holds now."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -84,7 +85,7 @@ def _is_ours(name: str) -> bool:
 
 
 def send(
-    api,
+    api: Any,
     repo: str,
     parent: str | None,
     folder: Path,
@@ -118,7 +119,9 @@ def send(
     return api.create_commit(repo, operations, commit_message=message, parent_commit=parent).oid
 
 
-def verify(api, repo: str, commit: str, local: Mapping[str, FileEntry], model: keras.Model) -> None:
+def verify(
+    api: Any, repo: str, commit: str, local: Mapping[str, FileEntry], model: keras.Model
+) -> None:
     """Refuses a commit from which other files come back, or a model that predicts otherwise."""
     where = f"{remote.PREFIX}{repo}@{commit[:7]}"
     with tempfile.TemporaryDirectory() as cache:

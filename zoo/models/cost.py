@@ -33,11 +33,11 @@ def weight_layers(model: keras.Model) -> int:
     ) + sum(getattr(layer, "tied", False) for layer in model._flatten_layers())
 
 
-def _has_kernel(layer) -> bool:
+def _has_kernel(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
 
 
-def _multiply_adds(layer) -> int:
+def _multiply_adds(layer: keras.Layer) -> int:
     if hasattr(layer, "own_multiply_adds"):  # beside those of its sublayers, which follow
         return layer.own_multiply_adds()
     if isinstance(layer, keras.layers.Conv2DTranspose):  # every input meets the whole kernel

@@ -9,9 +9,12 @@ of variables that wait. Where those are not as expected, models are built the pl
 import functools
 import math
 from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
+
+from zoo.types import Shape, Tensor
 
 # Bytes: an array that begins at a multiple of it is taken over without a copy.
 ALIGNMENT = 64
@@ -39,7 +42,7 @@ def fill(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
             getattr(layer, "torch_params", None)  # PyTorch's own list, made when first asked for
 
 
-def _fill(model, arrays):
+def _fill(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
     weights = {id(v): arrays.get(v.path) for v in model.weights}
     for variable in model.variables:
         array = weights.get(id(variable))
@@ -53,21 +56,21 @@ def _fill(model, arrays):
 class _Placeholder:
     """Stands for an initializer while Keras infers shapes, where only shape and dtype count."""
 
-    def __init__(self, initializer):
+    def __init__(self, initializer: Any):
         self.initializer = initializer
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Shape, dtype: Any = None) -> Tensor:
         return keras.ops.zeros(shape, dtype)
 
 
 class _Waiting(list):
     """Keras's list of variables that wait for their values."""
 
-    def __init__(self, most):
+    def __init__(self, most: float):
         super().__init__()
         self.left = most
 
-    def append(self, variable):
+    def append(self, variable: keras.Variable) -> None:
         # States of random generators and scalars, as of metrics, are not among the weights.
         if "int" not in variable.dtype and len(variable.shape):
             self.left -= math.prod(variable.shape)
@@ -77,7 +80,7 @@ class _Waiting(list):
         super().append(variable)
 
 
-def _build(create, most=math.inf):
+def _build(create: Callable[[], keras.Model], most: float = math.inf) -> keras.Model:
     from keras.src.backend.common import global_state
 
     previous = global_state.get_global_attribute("uninitialized_variables")
@@ -95,16 +98,16 @@ def _build(create, most=math.inf):
     return model
 
 
-def _initialize(variable, initializer):
+def _initialize(variable: keras.Variable, initializer: Any) -> None:
     variable._initializer = initializer
     variable._deferred_initialize()
 
 
-def _constant(array):
+def _constant(array: np.ndarray) -> Callable[..., Tensor]:
     return lambda shape, dtype=None: keras.ops.cast(_tensor(array), dtype)
 
 
-def _tensor(array):
+def _tensor(array: np.ndarray) -> Tensor:
     """The backend's tensor, of the array's own memory where that is possible: `keras.ops` would
     copy it (TensorFlow), or compile a program for every shape (JAX)."""
     backend = keras.backend.backend()
@@ -119,7 +122,7 @@ def _tensor(array):
     return keras.ops.convert_to_tensor(array)
 
 
-def _may_be_taken_over(array) -> bool:
+def _may_be_taken_over(array: np.ndarray) -> bool:
     # TensorFlow ends the process where memory lies otherwise; DLPack exports no read-only array.
     return array.size > 0 and array.ctypes.data % ALIGNMENT == 0 and array.flags.writeable
 
@@ -128,17 +131,17 @@ def _may_be_taken_over(array) -> bool:
 def _works() -> bool:
     """Whether this Keras defers as it is used here."""
 
-    def never(shape, dtype=None):
+    def never(shape: Shape, dtype: Any = None) -> NoReturn:
         raise AssertionError("the initializer ran")
 
     class Probe(keras.layers.Layer):
-        def build(self, _):
+        def build(self, _: Shape) -> None:
             self.w = self.add_weight(shape=(2,), initializer=never, dtype="float32", name="w")
 
-        def call(self, x):
+        def call(self, x: Tensor) -> Tensor:
             return x * self.w
 
-    def create():
+    def create() -> keras.Model:
         inputs = keras.Input((2,))
         return keras.Model(inputs, Probe(name="zoo_probe")(inputs), name="zoo_probe_model")
 

@@ -8,7 +8,8 @@ Leaves", figure 4.
 """
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import keras
 
@@ -189,7 +190,12 @@ IMAGENET = {
 
 
 def _large(
-    name: str, depth: int, paper: str, fixed=None, defaults=None, torch: TorchNames | None = None
+    name: str,
+    depth: int,
+    paper: str,
+    fixed: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    torch: TorchNames | None = None,
 ) -> Variant:
     error = IMAGENET.get(name)
     return Variant(

@@ -20,6 +20,7 @@ from zoo.models.options import Activation, Classes, InputShape, Range, Strength,
 from zoo.models.torch_names import TorchNames
 from zoo.models.variant import Variant
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
+from zoo.types import Tensor
 
 PAPER = "Hu: Revisiting Exploding Gradient: A Ghost That Never Leaves. 2021"
 
@@ -138,7 +139,7 @@ def seqnet(
     kinds = ([ones, three] if position == 3 else [three, ones]) if two_pairs else [three]
     ties = (tie_conv2, tie_conv4)
 
-    def block(x, filters: int, pool: bool, name: str):
+    def block(x: Tensor, filters: int, pool: bool, name: str) -> Tensor:
         y = x
         for i, kind in enumerate(kinds):
             last = i == len(kinds) - 1

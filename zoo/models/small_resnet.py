@@ -6,6 +6,8 @@ Exploring the Learning Dynamics of DNNs", section 5. CReLU and NormProp: Shang e
 Normalization in Deep Residual Networks with Concatenated Rectified Linear Units".
 """
 
+from typing import Any
+
 import keras
 
 from zoo.errors import ZooError
@@ -147,7 +149,7 @@ SMALL = {"preactivation": False, "final_norm": True, "last_bn": False}
 TRAINED = {"resnet20", "resnet20_lastbn", "crelu_resnet20", "preresnet20"}
 
 
-def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **fixed) -> Variant:
+def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **fixed: Any) -> Variant:
     published = ""
     if depth in CIFAR.get(row, {}):
         tens, hundreds = CIFAR[row][depth]

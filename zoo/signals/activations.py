@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ from zoo.errors import ZooError
 from zoo.layers import CReLU, NormPropActivation
 from zoo.signals.probe import Probe, Signals
 from zoo.signals.taps import Tap, descendants, layers_of
+from zoo.types import Tensor
 
 THRESHOLDS = (0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 50.0)
 
@@ -88,7 +89,7 @@ class ActivationStatistics:
         """
         n, m = self.count, other.count
 
-        def pooled(a, b):
+        def pooled(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return (n * a + m * b) / (n + m)
 
         between = n * m / (n + m) ** 2 * (self.mean - other.mean) ** 2
@@ -223,7 +224,9 @@ def activation_statistics(
     return pooled
 
 
-def _of_batch(signals: Signals, rests, thresholds) -> dict[str, ActivationStatistics]:
+def _of_batch(
+    signals: Signals, rests: Mapping[str, float], thresholds: Iterable[float]
+) -> dict[str, ActivationStatistics]:
     statistics = {}
     for name, count in signals["count"].items():
         rest = rests[name if name in rests else name.rpartition("#")[0]]
@@ -258,35 +261,35 @@ def _at_zero(layer: keras.Layer) -> float:
     return float(np.ravel(ops.convert_to_numpy(function(ops.zeros((1, 1)))))[0])
 
 
-def _rows(x):
+def _rows(x: Tensor) -> Tensor:
     return ops.reshape(ops.cast(x, "float32"), (-1, x.shape[-1]))
 
 
-def _mean(x):
+def _mean(x: Tensor) -> Tensor:
     return ops.mean(_rows(x), axis=0)
 
 
-def _variance(x):
+def _variance(x: Tensor) -> Tensor:
     rows = _rows(x)
     return ops.mean(ops.square(rows - ops.mean(rows, axis=0)), axis=0)
 
 
-def _count(x):
+def _count(x: Tensor) -> Tensor:
     # By a sum, for the size of a batch may be open when the pass is compiled.
     return ops.sum(ops.ones_like(_rows(x)[:, 0], dtype="int32"))
 
 
-def _number(flags):
+def _number(flags: Tensor) -> Tensor:
     return ops.sum(ops.cast(flags, "int32"), axis=0)
 
 
-def _above(x, thresholds):
+def _above(x: Tensor, thresholds: Iterable[float]) -> Tensor:
     size = ops.abs(_rows(x))
     numbers = [_number(size > t) for t in thresholds]
     return ops.stack(numbers) if numbers else ops.zeros((0,))
 
 
-def _active(x, r):
+def _active(x: Tensor, r: float) -> Tensor:
     rows = _rows(x)
     # Compiled, the constant may come out a rounding away; 0 is exact.
     margin = 4 * np.finfo("float32").eps * abs(r)

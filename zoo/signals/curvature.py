@@ -1,7 +1,7 @@
 """Exact curvature of small dense nets: the Fisher matrix, and the gradients' second moment."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -181,7 +181,9 @@ def gradient_second_moment(
     return Curvature(moment.moment, sizes)
 
 
-def _dense_signals(model, layers, loss, training, limit):
+def _dense_signals(
+    model: keras.Model, layers: Any, loss: Any, training: bool, limit: int
+) -> tuple[LinearSignals, dict[str, int]]:
     if layers is None:
         for layer in model._flatten_layers(include_self=False):
             if kernels_of(layer) and not isinstance(layer, keras.layers.Dense):
@@ -201,7 +203,9 @@ def _dense_signals(model, layers, loss, training, limit):
     return signals, sizes
 
 
-def _accumulate(moment, pairs, sizes):
+def _accumulate(
+    moment: Covariance, pairs: Mapping[str, tuple[np.ndarray, np.ndarray]], sizes: Iterable[str]
+) -> None:
     """Adds the examples' gradients vec(x dh^T), in small pieces."""
     for place, (x, _) in pairs.items():
         if x.ndim != 2:
@@ -220,10 +224,10 @@ def _accumulate(moment, pairs, sizes):
         moment.update(np.concatenate([b.reshape(len(b), -1) for b in blocks], axis=1))
 
 
-def _logit_errors(logits):
+def _logit_errors(logits: bool) -> Callable[[Any, Any], Any]:
     """The loss whose gradient by an example's logits is its target, if that sums up to 0."""
 
-    def loss(errors, outputs):
+    def loss(errors: Any, outputs: Any) -> Any:
         if not logits:
             outputs = ops.log(ops.maximum(outputs, 1e-37))
         return ops.sum(errors * outputs, axis=-1)
@@ -231,7 +235,7 @@ def _logit_errors(logits):
     return loss
 
 
-def _probabilities(model, inputs, training, logits) -> np.ndarray:
+def _probabilities(model: keras.Model, inputs: Any, training: bool, logits: bool) -> np.ndarray:
     trainable = [v.value for v in model.trainable_variables]
     others = [v.value for v in model.non_trainable_variables]
     x = keras.tree.map_structure(ops.convert_to_tensor, inputs)

@@ -11,13 +11,16 @@ in the order in which they were asked for. Nothing is differentiated where there
 differentiate by.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
 
+from zoo.types import Shape, Tensor
 
-def value_here(variable: keras.Variable):
+
+def value_here(variable: keras.Variable) -> Tensor:
     """The value of a variable; on one device, where several hold the same."""
     value, backend = variable.value, keras.backend.backend()
     if backend == "tensorflow":
@@ -30,18 +33,18 @@ def value_here(variable: keras.Variable):
     return value
 
 
-def _tensorflow(forward, finish):
+def _tensorflow(forward: Callable, finish: Callable) -> Callable:
     import tensorflow as tf
 
     keys: list[Any] = []
 
     @tf.function(autograph=False)
-    def run(weights, *others):
+    def run(weights: list, *others: Any) -> tuple:
         tokens = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
 
-            def token(key, shape, dtype):
+            def token(key: Any, shape: Shape, dtype: str) -> Tensor:
                 tokens[key] = tf.zeros(shape, dtype)
                 tape.watch(tokens[key])
                 return tokens[key]
@@ -61,7 +64,7 @@ def _tensorflow(forward, finish):
     # TensorFlow would warn of every fifth probe: it takes them for one function traced too often.
     run._omit_frequent_tracing_warning = True
 
-    def call(*arguments):
+    def call(*arguments: Any) -> tuple:
         if not tf.distribute.has_strategy():
             return *run(*arguments), list(keys)
         # Within the scope of a strategy, Keras divides losses by the number of replicas. Threads
@@ -72,30 +75,30 @@ def _tensorflow(forward, finish):
     return call
 
 
-def _jax(forward, finish):
+def _jax(forward: Callable, finish: Callable) -> Callable:
     import jax
     import jax.numpy as jnp
 
     known = {}
 
     @jax.jit
-    def run(weights, tokens, *others):
-        def loss(weights, tokens):
+    def run(weights: list, tokens: dict, *others: Any) -> tuple:
+        def loss(weights: list, tokens: dict) -> tuple:
             return forward(lambda key, *_: tokens[key], weights, *others)
 
         gradients, values = jax.grad(loss, (0, 1), has_aux=True)(weights, tokens)
         return values, finish(weights, gradients[0]), gradients[1]
 
     @jax.jit
-    def plain(weights, *others):
+    def plain(weights: list, *others: Any) -> Any:
         return forward(None, weights, *others)[1]
 
-    def call(weights, *others):
+    def call(weights: list, *others: Any) -> tuple:
         shape = str(jax.tree.map(jnp.shape, others))
         if shape not in known:  # the tokens must exist before the pass that asks for them
             tokens = {}
 
-            def token(key, shape, dtype):
+            def token(key: Any, shape: Shape, dtype: str) -> Tensor:
                 tokens[key] = jnp.zeros(shape, dtype)
                 return tokens[key]
 
@@ -111,13 +114,13 @@ def _jax(forward, finish):
     return call
 
 
-def _torch(forward, finish):
+def _torch(forward: Callable, finish: Callable) -> Callable:
     import torch
 
-    def run(weights, *others):
+    def run(weights: list, *others: Any) -> tuple:
         tokens = {}
 
-        def token(key, shape, dtype):
+        def token(key: Any, shape: Shape, dtype: str) -> Tensor:
             from keras.src.backend.torch.core import get_device, to_torch_dtype
 
             tokens[key] = torch.zeros(

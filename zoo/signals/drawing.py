@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from zoo.errors import ZooError
 from zoo.signals.examination import Examination
@@ -46,7 +47,7 @@ def draw(examination: Examination) -> dict[str, bytes]:
     return {name: _png(figure) for name, figure in pictures.items() if figure is not None}
 
 
-def _lines(curves: Mapping[str, Mapping[str, float]], title: str, what: str):
+def _lines(curves: Mapping[str, Mapping[str, float]], title: str, what: str) -> Any:
     figure, axes = _figure(title, f"{what}, from the input on")
     drawn = 0
     for label, values in curves.items():
@@ -63,7 +64,7 @@ def _lines(curves: Mapping[str, Mapping[str, float]], title: str, what: str):
     return figure
 
 
-def _activations(activations: Mapping[str, Mapping[str, float]]):
+def _activations(activations: Mapping[str, Mapping[str, float]]) -> Any:
     if not activations:
         return None
     figure, axes = _figure("activations", "activation layer, from the input on")
@@ -76,7 +77,7 @@ def _activations(activations: Mapping[str, Mapping[str, float]]):
     return figure
 
 
-def _spectra(examination: Examination):
+def _spectra(examination: Examination) -> Any:
     figure, axes = _figure("spectra of the layers' inputs", "eigenvalue, % of all")
     axes.set_ylabel("over the largest")
     drawn = 0
@@ -109,7 +110,7 @@ def _limit(ratios: Mapping[str, float]) -> dict[str, float]:
     return dict.fromkeys(ratios, limit)
 
 
-def _figure(title: str, xlabel: str):
+def _figure(title: str, xlabel: str) -> tuple[Any, Any]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -123,7 +124,7 @@ def _figure(title: str, xlabel: str):
     return figure, axes
 
 
-def _png(figure) -> bytes:
+def _png(figure: Any) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()

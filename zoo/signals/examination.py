@@ -10,7 +10,11 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.signals.activations import activation_layers, activation_statistics
+from zoo.signals.activations import (
+    ActivationStatistics,
+    activation_layers,
+    activation_statistics,
+)
 from zoo.signals.batch_norm import running_deviations
 from zoo.signals.conditioning import LayerConditioning, layer_conditioning
 from zoo.signals.linear import linear_layers
@@ -121,8 +125,10 @@ def examine(
     return Examination(model.name, len(keras.tree.flatten(inputs)[0]), signals, spectra)
 
 
-def _weights(model, function, largest: int, *, wide: bool = True) -> dict[str, float]:
-    def judge(kernel):
+def _weights(
+    model: keras.Model, function: Callable[[Any], float], largest: int, *, wide: bool = True
+) -> dict[str, float]:
+    def judge(kernel: Any) -> float | None:
         inputs, outputs = math.prod(kernel.shape[:-1]), kernel.shape[-1]
         if inputs * outputs > largest or (outputs > inputs and not wide):
             return None
@@ -132,7 +138,7 @@ def _weights(model, function, largest: int, *, wide: bool = True) -> dict[str, f
     return {layer: value for layer, value in values.items() if value is not None}
 
 
-def _activations(model, inputs):
+def _activations(model: keras.Model, inputs: Any) -> dict[str, ActivationStatistics]:
     try:
         layers = activation_layers(model)
     except ZooError:  # a linear net has none
@@ -140,7 +146,9 @@ def _activations(model, inputs):
     return activation_statistics(model, [inputs], layers=layers, training=True)
 
 
-def _spectra(model, inputs, targets, loss) -> dict[str, LayerConditioning]:
+def _spectra(
+    model: keras.Model, inputs: Any, targets: Any, loss: Any
+) -> dict[str, LayerConditioning]:
     fitting = [
         layer
         for layer in _or_empty(linear_layers, model)
@@ -155,14 +163,14 @@ def _spectra(model, inputs, targets, loss) -> dict[str, LayerConditioning]:
     return _or_empty(layer_conditioning, model, batches, layers=chosen, loss=loss)
 
 
-def _or_empty(function, *arguments, **options):
+def _or_empty(function: Callable, *arguments: Any, **options: Any) -> Any:
     try:
         return function(*arguments, **options)
     except ZooError:  # the model has no layer of that kind
         return {}
 
 
-def _or_nan(function, *arguments):
+def _or_nan(function: Callable, *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except ZooError:  # NaN in a kernel or its gradient

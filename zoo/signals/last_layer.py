@@ -101,7 +101,7 @@ def last_layer_analysis(
     x, dh = np.concatenate(xs).astype("float64"), np.concatenate(gradients).astype("float64")
     (n, inputs), outputs = x.shape, dh.shape[1]
 
-    def of_gradients(v):
+    def of_gradients(v: np.ndarray) -> np.ndarray:
         along = np.einsum("no,no->n", x @ v.reshape(inputs, outputs), dh)
         return (x.T @ (along[:, None] * dh)).ravel() / n
 

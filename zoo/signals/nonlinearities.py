@@ -1,6 +1,7 @@
 """What an activation function does to the variance of signals and errors, in theory."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from keras import ops
 from zoo.errors import UnknownNameError, ZooError
 from zoo.signals.differentiate import differentiate
 from zoo.signals.theory.ratios import Ratios, normal_quadrature
+from zoo.types import Tensor
 
 
 def activation_ratios(activation: str | Callable) -> Ratios:
@@ -59,7 +61,7 @@ def activation_ratios(activation: str | Callable) -> Ratios:
     return ratios
 
 
-def _function(activation) -> Callable:
+def _function(activation: Any) -> Callable:
     if callable(activation):
         return activation
     try:
@@ -70,8 +72,8 @@ def _function(activation) -> Callable:
         raise UnknownNameError("activation", activation, known) from None
 
 
-def _along(function) -> Callable:
-    def forward(token, weights, x):
+def _along(function: Callable) -> Callable:
+    def forward(token: Callable, weights: list, x: Tensor) -> tuple[Tensor, list]:
         dtype = keras.backend.standardize_dtype(x.dtype)
         y = function(x + token("x", tuple(x.shape), dtype))
         return ops.sum(y), [y]

@@ -112,7 +112,9 @@ class Probe:
             raise ZooError(f"{self.model.name} has no trainable kernel in the layers looked at.")
         return kernels
 
-    def _forward(self, token, weights, trainable, states, x, y):
+    def _forward(
+        self, token: Callable, weights: list, trainable: list, states: list, x: Any, y: Any
+    ) -> tuple[Any, list]:
         index = {id(v): i for i, v in enumerate(self.model.trainable_variables)}
         trainable = list(trainable)
         for variable, value in zip(self._kernels.values(), weights, strict=True):
@@ -142,7 +144,7 @@ class Probe:
         assert self._loss is not None
         return ops.mean(self._loss(y, ops.cast(outputs, "float32")))
 
-    def _finish(self, weights, gradients):
+    def _finish(self, weights: list, gradients: list) -> list:
         return [
             tap.function(weight, gradient)
             for tap in self.taps.values()
@@ -151,7 +153,7 @@ class Probe:
         ]
 
 
-def _loss_of(model: keras.Model, loss) -> Callable:
+def _loss_of(model: keras.Model, loss: Any) -> Callable:
     loss = getattr(model, "loss", None) if loss is None else loss
     if loss is None:
         return keras.losses.SparseCategoricalCrossentropy(
@@ -162,7 +164,7 @@ def _loss_of(model: keras.Model, loss) -> Callable:
     return keras.losses.get(loss)
 
 
-def _check(what: str, values) -> None:
+def _check(what: str, values: Any) -> None:
     leaves = [x for x in keras.tree.flatten(values) if x is not None]
     if any(not hasattr(x, "shape") or not len(x.shape) for x in leaves):
         raise ZooError(
@@ -177,13 +179,13 @@ def _check(what: str, values) -> None:
             raise ZooError(f"The {what} are not finite: example {example} of the batch is not.")
 
 
-def _tensors(values):
+def _tensors(values: Any) -> Any:
     return keras.tree.map_structure(
         lambda v: None if v is None else ops.convert_to_tensor(v), values
     )
 
 
-def _array(value) -> np.ndarray:
+def _array(value: Any) -> np.ndarray:
     dtype = keras.backend.standardize_dtype(value.dtype)
     if dtype == "bfloat16":
         value = ops.cast(value, "float32")

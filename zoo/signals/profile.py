@@ -1,6 +1,6 @@
 """Gradients and errors along the depth of a network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -110,5 +110,5 @@ def error_moments(
     return _floats(probe(inputs, targets)["q"])
 
 
-def _floats(values) -> dict[str, float]:
+def _floats(values: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}

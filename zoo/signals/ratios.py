@@ -116,14 +116,14 @@ def channel_ratios(
         return ChannelRatios(of_y / of_x, below / above)
 
 
-def _variances(block, x, error, training, seed) -> tuple[np.ndarray, ...]:
+def _variances(block: Any, x: Any, error: Any, training: bool, seed: int) -> tuple[np.ndarray, ...]:
     """Over the examples, of x, y, dl/dx and dl/dy."""
     x = _batch("x", x)
     error = None if error is None else _batch("error", error)
     call, weights, states = _pure(block, x, training)
     drawn: list[np.ndarray] = []
 
-    def forward(token, _, weights, states, x):
+    def forward(token: Callable, _: list, weights: list, states: list, x: Any) -> tuple[Any, list]:
         y = call(weights, states, x + token("x", tuple(x.shape), "float32"))
         if not ops.is_tensor(y):
             raise ZooError(f"The block must give one tensor. Received: a {type(y).__name__}")
@@ -220,7 +220,7 @@ def variance(x: Any) -> Any:
     return ops.mean(ops.square(x - ops.mean(x, axis=0, keepdims=True)))
 
 
-def _pure(block, x, training):
+def _pure(block: Any, x: Any, training: bool) -> tuple[Callable, list, list]:
     """(call of weights, states and x; weights; states)."""
     if not isinstance(block, keras.Layer):
         return lambda weights, states, x: block(x), [], []
@@ -228,14 +228,14 @@ def _pure(block, x, training):
         block.build(x.shape)
     arguments = {"training": training} if block._call_has_training_arg else {}
 
-    def call(weights, states, x):
+    def call(weights: list, states: list, x: Any) -> Any:
         return block.stateless_call(weights, states, x, **arguments)[0]
 
     weights = [v.value for v in block.trainable_variables]
     return call, weights, [v.value for v in block.non_trainable_variables]
 
 
-def _batch(name: str, values) -> np.ndarray:
+def _batch(name: str, values: Any) -> np.ndarray:
     values = _host(values)
     if values.ndim < 1 or len(values) < 2:
         raise ZooError(f"{name} needs at least two examples. Received: shape={values.shape}")
@@ -244,7 +244,7 @@ def _batch(name: str, values) -> np.ndarray:
     return values
 
 
-def _host(values) -> np.ndarray:
+def _host(values: Any) -> np.ndarray:
     if ops.is_tensor(values):
         values = ops.convert_to_numpy(ops.cast(values, "float32"))
     return np.asarray(values, "float64")

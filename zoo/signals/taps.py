@@ -47,7 +47,7 @@ class Tap:
     where: Where
     function: Callable[..., Any]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         allowed = ("input", "linear", "output", *_BACKWARD, "weight_gradient")
         if self.where not in allowed:
             raise ZooError(f"where must be one of {allowed}. Received: {self.where!r}")
@@ -260,7 +260,7 @@ class Recorder:
         self.forward: dict[str, dict[str, Any]] = {}
 
     @contextlib.contextmanager
-    def attached(self):
+    def attached(self) -> Iterator[None]:
         """Within it, calls of the layers are recorded."""
         calls: dict[keras.Layer, int] = {}
         with contextlib.ExitStack() as stack:
@@ -269,10 +269,12 @@ class Recorder:
                 stack.enter_context(_replaced(layer, "call", tapped))
             yield
 
-    def _tapped(self, layer, name, calls):
+    def _tapped(
+        self, layer: keras.Layer, name: str, calls: dict[keras.Layer, int]
+    ) -> Callable[..., Any]:
         original = layer.call
 
-        def call(*args, **kwargs):
+        def call(*args: Any, **kwargs: Any) -> Any:
             if not args:  # the input comes by name
                 args = (kwargs.pop(next(iter(inspect.signature(original).parameters))),)
             inputs, args = args[0], args[1:]
@@ -285,7 +287,9 @@ class Recorder:
 
         return call
 
-    def _read_linear(self, place, layer, call, *args, **kwargs):
+    def _read_linear(
+        self, place: str, layer: keras.Layer, call: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
         """Outputs of a call, read before the activation that the layer applies itself."""
         activation = getattr(layer, "activation", None)
         if not any(tap.where.startswith("linear") for tap in self.taps.values()):
@@ -295,7 +299,7 @@ class Recorder:
         with _replaced(layer, "activation", lambda h: activation(self._read(place, "linear", h))):
             return call(*args, **kwargs)
 
-    def _read(self, place, side, tensor):
+    def _read(self, place: str, side: str, tensor: Any) -> Any:
         for signal, tap in self.taps.items():
             if not tap.where.startswith(side):
                 continue
@@ -311,15 +315,15 @@ class Recorder:
                 self.forward.setdefault(signal, {})[place] = tap.function(tensor)
         return tensor
 
-    def _behind(self, signal, place, tap, tensor):
+    def _behind(self, signal: str, place: str, tap: Tap, tensor: Any) -> Any:
         """An identity whose backward pass leaves the reduced error as the gradient of a token."""
         # Of zeros, for its shape: what nobody uses costs nothing once compiled.
         spec = ops.convert_to_tensor(tap.function(ops.zeros(tensor.shape, _dtype(tensor))))
         token = self.token(signal, place, tuple(spec.shape), _dtype(spec))
 
         @ops.custom_gradient
-        def identity(x, token):
-            def grad(*errors, upstream=None):
+        def identity(x: Any, token: Any) -> tuple[Any, Callable]:
+            def grad(*errors: Any, upstream: Any = None) -> tuple[Any, Any]:
                 error = errors[0] if upstream is None else upstream
                 return error, tap.function(error)
 
@@ -328,16 +332,16 @@ class Recorder:
         return identity(tensor, token)
 
 
-def _differentiable(tensor) -> bool:
+def _differentiable(tensor: Any) -> bool:
     return "float" in _dtype(tensor)
 
 
-def _dtype(tensor) -> str:
+def _dtype(tensor: Any) -> str:
     return keras.backend.standardize_dtype(tensor.dtype)
 
 
 @contextlib.contextmanager
-def _replaced(layer, attribute, value):
+def _replaced(layer: keras.Layer, attribute: str, value: Any) -> Iterator[None]:
     # Past Keras, which would take a function for a part of the layer.
     before = layer.__dict__.get(attribute)
     object.__setattr__(layer, attribute, value)
