@@ -57,10 +57,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def _judged(model, x, net, step, loss):
     batches = [x[i : i + 1000] for i in range(0, len(x), 1000)]
-    found = activation_statistics(model, batches, thresholds=(), training=True)
+    statistics = activation_statistics(model, batches, thresholds=(), training=True)
     return [
         {"net": net, "step": step, "layer": i, "dying": s["dying"], "full": s["full"], "loss": loss}
-        for i, s in enumerate((s.summary() for s in found.values()), start=1)
+        for i, s in enumerate((s.summary() for s in statistics.values()), start=1)
     ]
 
 
@@ -86,8 +86,8 @@ def _save(options, figure, rows, steps, count):
         verdict=f"Plain: {totals['dying'][0]} dying and {totals['full'][0]} full units at step 0 "
         f"({'–'.join(map(str, thirds['dying']))} and {'–'.join(map(str, thirds['full']))} in the "
         f"lower, middle and upper third), {totals['dying'][1]} and {totals['full'][1]} at step "
-        f"{steps[-1]}; BN: {bn} at any step. (a) {_told(growing)}, (b) {_told(first > last)}, "
-        f"(c) {_told(bn == 0)}.",
+        f"{steps[-1]}; BN: {bn} at any step. (a) {_answer(growing)}, (b) {_answer(first > last)}, "
+        f"(c) {_answer(bn == 0)}.",
         seen=growing and first > last and bn == 0,
         budget=f"{count} training images, {steps[-1]} steps of {BATCH}, rates {RATES['plain']} "
         f"(plain) and {RATES['BN']} (BN)",
@@ -96,7 +96,7 @@ def _save(options, figure, rows, steps, count):
     )
 
 
-def _told(seen) -> str:
+def _answer(seen) -> str:
     return "seen" if seen else "not seen"
 
 

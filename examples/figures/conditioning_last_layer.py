@@ -55,8 +55,8 @@ def main(argv: list[str] | None = None) -> None:
         for before, now in zip((0, *steps), steps, strict=False):
             if now > before:
                 loss = common.train(model, x, y, steps=now - before, batch=BATCH)
-            found = last_layer_analysis(signals, [(x[:JUDGED], y[:JUDGED])])
-            numbers = {key: getattr(found, key) for key in KEYS if key != "loss"}
+            last = last_layer_analysis(signals, [(x[:JUDGED], y[:JUDGED])])
+            numbers = {key: getattr(last, key) for key in KEYS if key != "loss"}
             rows.append({"net": name, "step": now, "loss": loss} | numbers)
     _save(options, rows, len(x))
 

@@ -22,14 +22,14 @@ GAINS = {"selu": 1.0, "tanh": 2.0, "relu": 2.0}
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = parser(__doc__)
-    options.add_argument("--repetitions", type=int, default=4096)
-    given = options.parse_args(argv)
-    repetitions = 4 if given.quick else given.repetitions
+    arguments = parser(__doc__)
+    arguments.add_argument("--repetitions", type=int, default=4096)
+    options = arguments.parse_args(argv)
+    repetitions = 4 if options.quick else options.repetitions
     cases = [(a, norm) for a in GAINS for norm in (True, False)]
     nets = [dense_net(DEPTH, activation, norm) for activation, norm in cases]
-    found = mean_norms(nets, [GAINS[a] for a, _ in cases], repetitions)
-    norms = dict(zip(cases, found, strict=True))
+    means = mean_norms(nets, [GAINS[a] for a, _ in cases], repetitions)
+    norms = dict(zip(cases, means, strict=True))
     figure, (places,) = axes(2)
     layers = np.arange(1, DEPTH + 1)
     rows = []
@@ -83,8 +83,8 @@ def main(argv: list[str] | None = None) -> None:
         seen=all(seen),
         budget=f"Random inputs, {repetitions} repetitions.",
         command=f"python -m examples.figures.{NAME} --repetitions {repetitions}"
-        + (" --quick" if given.quick else ""),
-        to=given.to,
+        + (" --quick" if options.quick else ""),
+        to=options.to,
     )
 
 

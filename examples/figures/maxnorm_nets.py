@@ -25,23 +25,25 @@ def nets(options, x, y) -> tuple[int, dict[str, keras.Model], list[str]]:
     `options.quick` gives nets of 10 layers, all made here.
     """
     depth = 10 if options.quick else 100
-    found, short = {}, []
+    trained, short = {}, []
     for name, (row, norm, rate) in _ROWS.items():
         folder = options.runs / "maxnorm_table2_usps" / row / "checkpoint"
         if folder.is_dir() and not options.quick:
-            found[name] = zoo.load(str(folder))
+            trained[name] = zoo.load(str(folder))
         else:
             print(f"{name} is trained shortly, in place of {folder}")
-            found[name] = _trained(options, depth, x, y, norm, rate)
+            trained[name] = _trained(options, depth, x, y, norm, rate)
             short.append(name)
-    largest = max(_unit_norm(layer) for layer in found["naive"].layers if hasattr(layer, "kernel"))
+    largest = max(
+        _unit_norm(layer) for layer in trained["naive"].layers if hasattr(layer, "kernel")
+    )
     if largest > 2.9:
         raise SystemExit(f"Max-norm 3 acts in the naive net: a unit has the norm {largest:.3g}.")
     if options.quick:
-        found["proposed"] = zoo.create(f"maxnorm_mlp{depth}")
+        trained["proposed"] = zoo.create(f"maxnorm_mlp{depth}")
     else:
-        found["proposed"] = zoo.load("maxnorm_mlp100.usps")
-    return depth, found, short
+        trained["proposed"] = zoo.load("maxnorm_mlp100.usps")
+    return depth, trained, short
 
 
 def _unit_norm(layer) -> float:

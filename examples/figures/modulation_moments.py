@@ -74,14 +74,14 @@ def _early(start, x, y, marks, quick) -> dict[int, float]:
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
     model.compile(optimizer, "sparse_categorical_crossentropy")
     probe = Probe(model, {"q": Tap("output_gradient", mean_square)}, layers=_convolutions(model))
-    found, done = {}, 0
+    ratios, done = {}, 0
     for mark in marks:
         if mark > done:
             common.train(model, x, y, steps=mark - done, batch=BATCH)
             done = mark
         q = probe(x[:BATCH], y[:BATCH])["q"]
-        found[mark] = next(iter(moment_ratios(q).values()))
-    return found
+        ratios[mark] = next(iter(moment_ratios(q).values()))
+    return ratios
 
 
 def _write(options, at_start, trained, early) -> None:
