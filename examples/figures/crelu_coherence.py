@@ -90,7 +90,8 @@ def main(argv: list[str] | None = None) -> None:
         f"makes it {' and '.join(f'{r:.2f}' for r in risen)} times as large.",
         # What random filters have, too, would tell nothing of the trained nets.
         seen=min(risen) > 1.2 if all(map(common.learned, losses.values())) else None,
-        budget=f"{depth} layers, {steps} steps of {BATCH} images of CIFAR-10 at 16x16 pixels (loss "
+        budget=f"{depth} layers, {steps} steps of {BATCH} images of CIFAR-10 at 16x16 pixels, rate "
+        f"{RATE} (loss "
         f"of the last {end}: {losses['ReLU']:.2f} and {losses['CReLU']:.2f}; of guessing "
         f"{np.log(10):.2f}); theirs: 34 layers trained on ImageNet",
         command="python -m examples.figures.crelu_coherence --data-dir DATA",
