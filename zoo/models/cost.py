@@ -14,10 +14,18 @@ def multiply_adds(model: keras.Model) -> int:
     poolings are left out in both. Nothing is run: a model without values will do.
 
     Args:
-        model: built for a fixed input size.
+        model: keras.Model, built for a fixed input size.
+
+    Returns:
+        int.
 
     Raises:
         ZooError: the input size is open.
+
+    Example:
+
+    >>> multiply_adds(zoo.create("maxnorm_mlp3", units=10)) == 256 * 10 + 2 * 10 * 10 + 10 * 10
+    True
     """
     if hasattr(model, "multiply_adds_of_parts"):  # whose parts run several times, as detectors'
         return sum(model.multiply_adds_of_parts().values())
@@ -25,8 +33,22 @@ def multiply_adds(model: keras.Model) -> int:
 
 
 def weight_layers(model: keras.Model) -> int:
-    """Number of convolutions and dense layers in a row: those of shortcuts are left out, and a
-    kernel that is used twice (`zoo.layers.SeqConvPair2D`) counts twice."""
+    """Number of convolutions and dense layers in a row.
+
+    Those of shortcuts are left out, and a kernel that is used twice (`zoo.layers.SeqConvPair2D`)
+    counts twice.
+
+    Args:
+        model: keras.Model.
+
+    Returns:
+        int.
+
+    Example:
+
+    >>> weight_layers(zoo.create("resnet20", width=2))
+    20
+    """
     return sum(
         _has_kernel(layer) and not layer.name.endswith(("shortcut_conv", "skip_conv"))
         for layer in model._flatten_layers()

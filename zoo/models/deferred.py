@@ -27,15 +27,32 @@ class TooManyWeights(Exception):
 def build_without_values(create: Callable[[], keras.Model], most: float = math.inf) -> keras.Model:
     """`create()`, whose variables may have no values yet: to be looked at, or for `fill`.
 
-    Building ends with `TooManyWeights` where there come to be more than `most` (not where models
-    are built the plain way).
+    Args:
+        create: function that builds a model.
+        most: int. The number of weights that it may have.
+
+    Returns:
+        The model.
+
+    Raises:
+        TooManyWeights: it comes to have more (not where models are built the plain way).
+
+    Example:
+
+    >>> build_without_values(lambda: zoo.create("vgg19_bn")).count_params()
+    143689256
     """
     return _build(create, most) if _works() else create()
 
 
 def fill(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Gives a model of `build_without_values` its values: weights by path, the others (a new
-    head, states of random generators) from their initializers."""
+    """Gives a model of `build_without_values` its values.
+
+    Args:
+        model: keras.Model, which is changed.
+        arrays: mapping of str to NumPy array, weights by path. All others (a new head, states of
+            random generators) start as their initializers say.
+    """
     _fill(model, arrays)
     if _works():
         for layer in model._flatten_layers():

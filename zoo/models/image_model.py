@@ -14,6 +14,12 @@ class Backbone(keras.Model):
 
     It has the two attributes by which the detectors of keras-hub (`RetinaNetBackbone`) and of
     keras-cv (`RetinaNet`) know the levels of their backbone.
+
+    Example:
+
+    >>> body = zoo.create("plainnet20", width=2, features=True)
+    >>> body.pyramid_level_inputs["P2"]
+    'stage3_6_act'
     """
 
     @property
@@ -42,13 +48,19 @@ def image_model(
     """The model around the stages of an image network.
 
     Args:
-        inputs: the image.
-        levels: outputs of the stages by their stride, the last one last.
-        factory: for the classifier.
-        num_classes, activation: of the classifier; `num_classes=0` for pooled features.
-        features: whether to give the levels, {"P2": stride 4, …}, in place of all that follows.
-        name: of the model.
-        head: layers between the pooling and the classifier.
+        inputs: symbolic tensor, the image.
+        levels: mapping of int to symbolic tensor, outputs of the stages by their stride, the last
+            one last.
+        factory: LayerFactory, for the classifier.
+        num_classes: int, of the classifier; 0 for pooled features.
+        activation: str or None, of the classifier.
+        features: bool. Whether to give the levels, {"P2": stride 4, …}, in place of all that
+            follows.
+        name: str, of the model.
+        head: sequence of layers between the pooling and the classifier.
+
+    Returns:
+        Functional model; with `features` a `Backbone`.
     """
     if features:
         pyramid = {f"P{stride.bit_length() - 1}": x for stride, x in levels.items()}

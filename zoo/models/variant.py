@@ -15,15 +15,25 @@ class Variant:
     """One row of a family's table.
 
     Attributes:
-        name: public name of the architecture.
-        family: the function that builds it.
-        fixed: arguments that make this variant what it is; not open to the user.
-        defaults: of this variant where they differ from the function's; open to the user.
-        paper: the source.
-        published: the figures that the paper prints for it, in words.
-        weights: tag of the checkpoint that `zoo.load(name)` gives, None while there is none.
-        task: what it is for.
-        torch: names of published PyTorch checkpoints, for `zoo.convert`; None where there are none.
+        name: str. Public name of the architecture.
+        family: the function that builds it. Its signature declares the options.
+        fixed: mapping of str to values. Arguments that make this variant what it is; not open to
+            the user.
+        defaults: mapping of str to values. Defaults of this variant where they differ from the
+            function's; open to the user.
+        paper: str. The source.
+        published: str. The figures that the paper prints for it, in words.
+        weights: str or None. Tag of the checkpoint that `zoo.load(name)` gives, None while there
+            is none.
+        task: str, "classification" or "detection". What it is for.
+        torch: TorchNames of published PyTorch checkpoints, for `zoo.convert`; None where there are
+            none.
+
+    Example:
+
+    >>> variant = zoo.registry.find("normprop_resnet20")
+    >>> variant.fixed["depth"], variant.defaults["norm"], variant.signature["norm"].default
+    (20, 'normprop', 'normprop')
     """
 
     name: str
@@ -53,6 +63,12 @@ class Variant:
     def parse(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options with normalized values.
 
+        Args:
+            options: mapping of str to values, some of those in `options`.
+
+        Returns:
+            dict of the same names.
+
         Raises:
             ZooError: for an unknown option and for a value out of range.
         """
@@ -62,7 +78,10 @@ class Variant:
         """The model with fresh weights.
 
         Args:
-            **options: some of `options`.
+            **options: some of those in `options`.
+
+        Returns:
+            Functional Keras model.
 
         Raises:
             ZooError: as `parse`, and for options that do not fit each other.
