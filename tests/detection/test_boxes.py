@@ -14,8 +14,8 @@ def some_boxes(*shape, seed=0):
 
 
 def test_area_of_full_empty_and_inverted_boxes():
-    given = [[1.0, 2.0, 4.0, 4.0], [3.0, 3.0, 3.0, 9.0], [5.0, 5.0, 2.0, 2.0]]
-    np.testing.assert_array_equal(array(bx.area(given)), [6, 0, 0])
+    boxes = [[1.0, 2.0, 4.0, 4.0], [3.0, 3.0, 3.0, 9.0], [5.0, 5.0, 2.0, 2.0]]
+    np.testing.assert_array_equal(array(bx.area(boxes)), [6, 0, 0])
 
 
 def test_overlaps_by_hand():
@@ -55,9 +55,9 @@ def test_deltas_by_hand():
 
 @pytest.mark.parametrize("weights", [(1, 1, 1, 1), (10, 10, 5, 5)])
 def test_decode_is_the_inverse(weights):
-    given, anchors = some_boxes(2, 50), some_boxes(50, seed=1)
-    deltas = bx.encode(given, anchors, weights)
-    np.testing.assert_allclose(array(bx.decode(deltas, anchors, weights)), given, atol=2e-4)
+    boxes, anchors = some_boxes(2, 50), some_boxes(50, seed=1)
+    deltas = bx.encode(boxes, anchors, weights)
+    np.testing.assert_allclose(array(bx.decode(deltas, anchors, weights)), boxes, atol=2e-4)
 
 
 def test_empty_boxes_and_anchors_give_finite_deltas():
@@ -83,9 +83,9 @@ def test_huge_deltas_end_at_the_limit():
 
 
 def test_clip_knows_height_from_width():
-    given = [[-5.0, -5.0, 90.0, 90.0], [70.0, 40.0, 80.0, 50.0], [1.0, 2.0, 3.0, 4.0]]
+    boxes = [[-5.0, -5.0, 90.0, 90.0], [70.0, 40.0, 80.0, 50.0], [1.0, 2.0, 3.0, 4.0]]
     expected = [[0, 0, 60, 30], [60, 30, 60, 30], [1, 2, 3, 4]]
-    np.testing.assert_array_equal(array(bx.clip(given, (30, 60))), expected)
+    np.testing.assert_array_equal(array(bx.clip(boxes, (30, 60))), expected)
 
 
 def test_rows_by_index():

@@ -138,12 +138,12 @@ def test_pictures_that_cannot_be_read_are_left_out(tmp_path):
     (pictures / "a.jpg").write_bytes(b"no picture")
     detections = read_detections("coco2017", "validation", tmp_path)
     assert (len(detections), len(detections.problems)) == (4, 0)  # nothing was decoded yet
-    with pytest.warns(UserWarning, match=r"2 x picture that cannot be read, left out") as told:
+    with pytest.warns(UserWarning, match=r"2 x picture that cannot be read, left out") as caught:
         readable = detections.readable(threads=2)
-    assert "picture 0: " in str(told[0].message)
-    assert "picture 2, " in str(told[0].message)
+    assert "picture 0: " in str(caught[0].message)
+    assert "picture 2, " in str(caught[0].message)
     assert "(10, 20) pixels (height, width), but its annotations are of (20, 10)" in str(
-        told[0].message
+        caught[0].message
     )
     assert [found.image_id for found in readable] == [1, 3]
     assert readable[0].boxes.tolist() == [[1, 1, 4, 4]]

@@ -61,7 +61,7 @@ def test_folder_that_is_ambiguous_or_empty(tmp_path):
         read_coco(tmp_path, "train")
 
 
-def test_flaws_are_told_and_the_rest_goes_on(tmp_path):
+def test_flaws_are_reported_and_the_rest_goes_on(tmp_path):
     images = [
         {"id": 1, "file_name": "a.jpg", "height": 20, "width": 10},
         {"id": 2, "file_name": "lost.jpg", "height": 20, "width": 10},
@@ -102,10 +102,10 @@ def test_flaws_are_told_and_the_rest_goes_on(tmp_path):
     ]
     path = write_coco(tmp_path, images=images, annotations=annotations)
     (tmp_path / "val2017" / "broken.jpg").write_bytes(b"no picture")
-    with pytest.warns(UserWarning, match="has problems") as told:
+    with pytest.warns(UserWarning, match="has problems") as caught:
         [found] = detections = read_coco(tmp_path, "validation")
-    assert len(told) == 1
-    assert told[0].filename == __file__
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
     expected = [[1, 1, 5, 5], [1, 1, 5, 5.5], *[[1, 1, 5, 5]] * 4, [0, 1, 4, 20]]
     assert found.boxes.tolist() == [*expected, [-0.5, 0, np.float32(10.1), np.float32(20.9)]]
     assert found.segmentation == (square, *[None] * 5, square, square)
@@ -143,10 +143,10 @@ def test_nothing_left(tmp_path):
     lost = [{"id": 1, "file_name": "lost.jpg", "height": 20, "width": 10}]
     write_coco(tmp_path / "one", images=lost)
     write_coco(tmp_path / "two", annotations=[annotation(42, 77, [1, 1, 3, 3])])
-    for folder, told in (("one", "picture 1: lost.jpg"), ("two", "77")):
+    for folder, words in (("one", "picture 1: lost.jpg"), ("two", "77")):
         with pytest.raises(ValueError, match="nothing that can be used") as error:
             read_coco(tmp_path / folder, "validation")
-        assert told in str(error.value)
+        assert words in str(error.value)
 
 
 def test_categories_of_one_number(tmp_path):

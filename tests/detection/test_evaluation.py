@@ -158,10 +158,10 @@ def test_objects_without_outline():
         result(7, 5, box, segmentation=encode_rle(outline_to_mask(rectangle(*box), (100, 120))))
         for box in ([0, 0, 20, 20], [60, 60, 20, 20])
     ]
-    for given in (results, results[:1]):
-        figures = evaluate_coco(given, both)
+    for part in (results, results[:1]):
+        figures = evaluate_coco(part, both)
         assert figures["mask"]["AP"] == pytest.approx(1)
-        assert figures["box"]["AP"] == pytest.approx(1 if len(given) == 2 else 51 / 101)
+        assert figures["box"]["AP"] == pytest.approx(1 if len(part) == 2 else 51 / 101)
 
 
 @needs_api
@@ -205,7 +205,7 @@ def test_prints_only_when_asked(capsys):
 
 @needs_api
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "words"),
     [
         ({"results": [result(8, 5, [0, 0, 1, 1])]}, "image_id 8"),
         ({"results": [result(7, 6, [0, 0, 1, 1])]}, "category_id 6"),
@@ -218,8 +218,8 @@ def test_prints_only_when_asked(capsys):
         ({"image_ids": [7, 9]}, r"\[9\]"),
     ],
 )
-def test_bad_input(changes, told):
-    with pytest.raises(ZooError, match=told):
+def test_bad_input(changes, words):
+    with pytest.raises(ZooError, match=words):
         evaluate_coco(**{"results": PERFECT, "annotations": TWO, **changes})
 
 

@@ -10,8 +10,8 @@ from zoo.errors import ZooError
 def test_inputs():
     x = example(*OBJECTS)
     shape, needed = x["image"].shape[1:], ("boxes", "labels")
-    for given in (x["image"], {"image": x["image"]}):
-        image, targets = split_inputs("m", given, shape, needed)
+    for inputs in (x["image"], {"image": x["image"]}):
+        image, targets = split_inputs("m", inputs, shape, needed)
         assert image is x["image"]
         assert targets == {}
     image, targets = split_inputs("m", x, shape, needed)

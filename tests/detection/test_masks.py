@@ -92,7 +92,7 @@ def test_run_lengths_and_back():
 
 
 @pytest.mark.parametrize(
-    ("rle", "told"),
+    ("rle", "words"),
     [
         ({"size": [2, 2]}, "counts"),
         ({"size": [2], "counts": [4]}, "size"),
@@ -105,8 +105,8 @@ def test_run_lengths_and_back():
         ({"size": [2, 2], "counts": ""}, "sum to 2 \\* 2"),
     ],
 )
-def test_broken_run_lengths(rle, told):
-    with pytest.raises(ZooError, match=told):
+def test_broken_run_lengths(rle, words):
+    with pytest.raises(ZooError, match=words):
         decode_rle(rle)
 
 

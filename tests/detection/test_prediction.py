@@ -35,12 +35,12 @@ ARGS = {
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoint")
     model = zoo.create("mask_rcnn_plainnet20", **ARGS)
-    how = dataclasses.replace(IMAGENET, size=(64, 128), resize=64)
+    preprocess = dataclasses.replace(IMAGENET, size=(64, 128), resize=64)
     card = new_card(
         model,
         "mask_rcnn_plainnet20.toy",
         args=ARGS,
-        preprocess=how,
+        preprocess=preprocess,
         labels=("cat", "dog"),
         training=Training(),
         license="none",

@@ -187,12 +187,12 @@ def test_no_outlines_at_all():
 def test_300_objects_the_largest_stay():
     boxes = [[0, 0, 1 + i % 30, 1 + i % 25] for i in range(300)]
     found = picture(boxes=boxes)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         for _ in range(3):
             arrays = to_arrays(found, (30, 40), max_objects=50)
-    assert len(told) == 1
-    assert "more than 50 objects" in str(told[0].message)
+    assert len(caught) == 1
+    assert "more than 50 objects" in str(caught[0].message)
     areas = found.boxes[:, 2] * found.boxes[:, 3]
     kept = np.isin(np.arange(300), arrays["labels"])
     assert kept.sum() == 50

@@ -195,8 +195,8 @@ def test_checkpoint_for_other_classes(checkpoint):
     new = {f"{layer}/{w}" for layer in CLASS_LAYERS for w in ("kernel", "bias")}
     assert set(loaded.zoo_new) == new == {v.path for v in loaded.trainable_variables}
     assert loaded.options["num_classes"] == 2
-    given, kept = weights(model), weights(loaded)
-    assert all((kept[path] == given[path]).all() for path in kept.keys() - new)
+    before, kept = weights(model), weights(loaded)
+    assert all((kept[path] == before[path]).all() for path in kept.keys() - new)
 
 
 def test_a_card_may_not_name_other_checkpoints(checkpoint, body):
