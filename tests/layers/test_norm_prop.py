@@ -22,7 +22,9 @@ def conv(channels=3, **kwargs):
 def test_gaussian_input_keeps_mean_and_variance(nonlinearity):
     """Version 1 on orthonormal filters and x ~ N(0, 1): again mean 0 and variance 1."""
     x = np.random.default_rng(0).normal(size=(2000, 3, 3, 8)).astype("float32")
-    layer = NormPropConv2D(8, 1, kernel_initializer=keras.initializers.Orthogonal(3.0))
+    layer = NormPropConv2D(
+        8, 1, initial_scale=1.0, kernel_initializer=keras.initializers.Orthogonal(3.0)
+    )
     y = array(NormPropActivation(nonlinearity)(layer(x)))
     assert y.shape == (2000, 3, 3, 16 if nonlinearity == "crelu" else 8)
     np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=0.03)
@@ -51,6 +53,8 @@ def test_the_scale_of_each_filter_does_not_matter():
 def test_versions():
     trainable = conv()
     assert [v.name for v in trainable.trainable_variables] == ["kernel", "bias", "gamma"]
+    np.testing.assert_allclose(array(trainable.gamma), 1 / 1.21, rtol=1e-6)
+    trainable = conv(initial_scale=1.0)
     np.testing.assert_array_equal(array(trainable.gamma), 1)
     fixed = conv(scale=1 / 1.21, use_bias=False)
     assert [v.name for v in fixed.variables] == ["kernel"]

@@ -261,6 +261,22 @@ def test_regularizers():
         losses(weight_decay=0.2, orthogonal=0.3)[1], [decay[0], decay[1] + orthogonal], rtol=1e-4
     )
     assert losses(tied=True, orthogonal=0.3)[1] == []  # a tied 3x3 kernel is not 1x1
+    weights, values = losses(tied=True, orthogonal=0.3, orthogonal_on="pairs")
+    (kernel,) = (w for path, w in weights.items() if path.endswith("kernel"))
+    gram = kernel[1, 1] @ kernel[1, 1].T  # the matrix of the pair is its centre tap
+    wanted = 0.3 * ((4 / np.trace(gram) * gram - np.eye(4)) ** 2).sum()
+    np.testing.assert_allclose(values, [wanted], rtol=1e-4)
+
+
+def test_independent_kernels():
+    """The paper's negative control: M has the distribution of W^T, and nothing else of it."""
+    pair = conv_model(independent=True, seed=3).get_layer("pair")
+    w, m = array(pair.expand.kernel)[1, 1], array(pair.contract.kernel)[0, 0]
+    assert abs(np.corrcoef(w.T.ravel(), m.ravel())[0, 1]) < 0.5
+    with pytest.raises(ZooError, match="independent=True needs tied=False"):
+        SeqConvPair2D(tied=True, independent=True)
+    with pytest.raises(ZooError, match="orthogonal_on must be one of"):
+        SeqConvPair2D(orthogonal_on="ones")
 
 
 def test_own_multiply_adds():

@@ -231,3 +231,32 @@ def test_group_normalization_in_place_of_batch_normalization():
     x = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     alone = array(group(x[:1], training=True))  # no image knows of the others
     np.testing.assert_allclose(array(group(x))[:1], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet18"])
+def test_last_gamma(name):
+    options = {"width": 4, "input_shape": (32, 32, 3), "num_classes": 3}
+    model = zoo.create(name, last_gamma=0.0, **options)
+    gammas = {v.path: array(v) for v in model.weights if v.path.endswith("gamma")}
+    last = {path for path in gammas if path.endswith("norm2/gamma")}
+    assert len(last) in (8, 9)
+    for path, gamma in gammas.items():
+        np.testing.assert_array_equal(gamma, 0 if path in last else 1, err_msg=path)
+    with pytest.raises(ZooError, match="last_gamma needs order='post'"):
+        zoo.create("preresnet20", last_gamma=0.0, **options)
+
+
+def test_max_norm_is_for_hidden_units():
+    model = zoo.create("maxnorm_mlp3")
+    assert model.get_layer("hidden1_dense").kernel_constraint.max_value == 3
+    assert model.get_layer("head_dense").kernel_constraint is None
+
+
+@pytest.mark.parametrize("name", ["seqnet18", "seqnet34"])
+def test_orthogonality_of_tied_pairs(name):
+    """Every pair's matrix is held, where the program's rule leaves those of the 3x3 kernels out."""
+    options = {"weight_decay": 0.0, "width": 4, "input_shape": (32, 32, 3), "stem": "cifar"}
+    pairs = zoo.create(name, **options)
+    pointwise = zoo.create(name, orthogonal_on="pointwise", **options)
+    assert len(pairs.losses) > 3 >= len(pointwise.losses)
+    assert zoo.registry.find("seqnet50").options["orthogonal_on"] == "pointwise"

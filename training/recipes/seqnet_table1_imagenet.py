@@ -25,8 +25,9 @@ ABOUT = About(
         "of SeqNets the classifier at 0.1, all else at 0.08, 0.04, 0.02 and 0.02 by depth, with "
         "101 layers 6/23 of that in stage 3. Here: the same; that the training has 100 epochs is "
         "from the published program, as is the strength of the orthogonal regularizer, 1e-4. "
-        "Batch normalization goes by the rate of the convolutions. The SeqNet with skips has the "
-        "rates of the one without."
+        "The last scale of a ResNet's block starts at 0, as in that program; the head's batch "
+        "normalization has the classifier's rate. The SeqNet with skips has the rates of the one "
+        "without."
     ),
 )
 
@@ -46,8 +47,8 @@ PROTOCOL = ClassificationRecipe(
 
 
 def rates(convolutions: float, classifier: float = 0.1, **others: float) -> dict:
-    """The settings for a rate of all variables but the classifier's and those of `others`."""
-    multipliers = {"head_dense/*": classifier / convolutions, **others}
+    """The settings for a rate of all variables but the head's and those of `others`."""
+    multipliers = {"head_*": classifier / convolutions, **others}
     return {"learning_rate": convolutions, "multipliers": multipliers}
 
 
@@ -65,6 +66,12 @@ ROWS = {
 }
 
 RECIPES = {
-    model: dataclasses.replace(PROTOCOL, model=model, published=published, **changes)
+    model: dataclasses.replace(
+        PROTOCOL,
+        model=model,
+        model_args={"last_gamma": 0.0} if model.startswith("resnet") else {},
+        published=published,
+        **changes,
+    )
     for model, (changes, published) in ROWS.items()
 }

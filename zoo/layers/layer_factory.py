@@ -137,9 +137,12 @@ class LayerFactory:
             return NormPropConv2D(filters, size, **arguments)
         return SymmetricConv2D(filters, size, **arguments)
 
-    def norm_layers(self, name: str) -> list[keras.Layer]:
-        """The normalization of a convolution's outputs, none where there is none."""
+    def norm_layers(self, name: str, gamma: float = 1.0) -> list[keras.Layer]:
+        """The normalization of a convolution's outputs, none where there is none; its scale starts
+        at `gamma`."""
         start = {"beta_initializer": keras.initializers.Constant(self.beta)} if self.beta else {}
+        if gamma != 1:
+            start["gamma_initializer"] = keras.initializers.Constant(gamma)
         if self.norm == "batchnorm":
             return [BatchNormalization(**BATCH_NORM, **start, name=name)]
         if self.norm == "groupnorm":
@@ -174,7 +177,9 @@ class LayerFactory:
         """`head_dense` and its activation, in float32; nothing for `num_classes=0`."""
         if not num_classes:
             return x
-        x = layers.Dense(num_classes, name="head_dense", **self.kernel())(x)
+        # Max-norm holds hidden units alone (Oyedotun et al., section VI-C).
+        kernel = self.kernel() | {"kernel_constraint": None}
+        x = layers.Dense(num_classes, name="head_dense", **kernel)(x)
         return layers.Activation(activation or "linear", dtype="float32", name="head_act")(x)
 
     def _norm_act(self, x: Tensor, name: str, dense: bool = False) -> Tensor:

@@ -32,8 +32,9 @@ class NormPropConv2D(SymmetricConv2D):
     filter of zeros gives beta, and a finite gradient (its norm counts as 1). Filters are
     normalized in float32 under any dtype policy.
 
-    gamma starts from 1, where the formula keeps the variance; the paper reports 1/1.21 as the
-    original proposal's initial value, and fixes gamma there in its version 3.
+    gamma starts from 1/1.21, the original proposal's value, as the paper reports, which fixes it
+    there in its version 3. From 1 the formula keeps the variance, and that of a deep residual net
+    grows from block to block.
 
     Args:
         filters: int. Output channels.
@@ -41,6 +42,7 @@ class NormPropConv2D(SymmetricConv2D):
         strides: int or pair of ints.
         scale: "trainable" for a weight gamma per filter (versions 1 and 2), or float above 0, the
             one number that gamma is fixed at (version 3: 1/1.21).
+        initial_scale: float above 0. Where a trainable gamma starts.
         **kwargs: other arguments of `zoo.layers.SymmetricConv2D`.
 
     Call arguments:
@@ -64,7 +66,7 @@ class NormPropConv2D(SymmetricConv2D):
 
     Example:
 
-    >>> conv = zoo.layers.NormPropConv2D(2, 1, use_bias=False)
+    >>> conv = zoo.layers.NormPropConv2D(2, 1, use_bias=False, initial_scale=1.0)
     >>> conv.build((None, 4, 4, 2))
     >>> _ = conv.kernel.assign([[[[3.0, 1.0], [4.0, 0.0]]]])  # filters (3, 4) and (1, 0)
     >>> print(np.round(conv(np.ones((1, 1, 1, 2))), 3))
@@ -77,6 +79,7 @@ class NormPropConv2D(SymmetricConv2D):
         kernel_size: int | Sequence[int],
         strides: int | Sequence[int] = 1,
         scale: str | float = "trainable",
+        initial_scale: float = 1 / 1.21,
         **kwargs: Any,
     ) -> None:
         super().__init__(filters, kernel_size, strides=strides, **kwargs)
@@ -85,12 +88,19 @@ class NormPropConv2D(SymmetricConv2D):
             allowed = "'trainable' or a number above 0"
             self.scale = checks.number("scale", scale, allowed, lambda x: x > 0)
 
+        self.initial_scale = checks.number(
+            "initial_scale", initial_scale, "a number above 0", lambda x: x > 0
+        )
+
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         self.gamma = None
         if self.scale == "trainable":
             self.gamma = self.add_weight(
-                name="gamma", shape=(self.filters,), initializer="ones", autocast=False
+                name="gamma",
+                shape=(self.filters,),
+                initializer=keras.initializers.Constant(self.initial_scale),
+                autocast=False,
             )
 
     def add_weight(self, *args: Any, name: str | None = None, **kwargs: Any) -> keras.Variable:
@@ -125,14 +135,20 @@ class NormPropConv2D(SymmetricConv2D):
         keras.layers.Layer.load_own_variables(self, store)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale}
+        return {
+            **super().get_config(),
+            "scale": self.scale,
+            "initial_scale": self.initial_scale,
+        }
 
     def keras_form(self, form: KerasForm, x: Any, name: str, **changes: Any) -> Any:
         """A convolution whose filters are stored normalized."""
         weights = [to_numpy(self.scaled(self.kernel))]
         if self.use_bias:
             weights.append(to_numpy(self.bias))
-        return super().keras_form(form, x, name, weights=weights, without=("scale",), **changes)
+        return super().keras_form(
+            form, x, name, weights=weights, without=("scale", "initial_scale"), **changes
+        )
 
 
 @keras.saving.register_keras_serializable("zoo")

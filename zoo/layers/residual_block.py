@@ -41,6 +41,8 @@ class ResidualBlock(keras.layers.Layer):
             "projection": 1x1 convolution and, with "post", normalization;
             "projection3x3": the same with a 3x3 convolution;
             "none": there is no shortcut, here and elsewhere: a plain net.
+        last_gamma: float. Where the scale of the last normalization of F starts. From 0 the block
+            starts as its shortcut. Other than 1 with "post" and a normalization alone.
         factory: `zoo.layers.LayerFactory`, or a dict of its fields, or None for its defaults.
         **kwargs: arguments of `keras.layers.Layer`.
 
@@ -84,6 +86,7 @@ class ResidualBlock(keras.layers.Layer):
         bottleneck: bool = False,
         order: str = "post",
         shortcut: Shortcut = "identity_pad",
+        last_gamma: float = 1.0,
         factory: LayerFactory | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -102,6 +105,13 @@ class ResidualBlock(keras.layers.Layer):
         if not isinstance(factory, LayerFactory):
             factory = LayerFactory(**(factory or {}))
         self.factory = factory
+        self.last_gamma = checks.not_negative("last_gamma", last_gamma)
+        normalized = order == "post" and factory.norm in ("batchnorm", "groupnorm")
+        if self.last_gamma != 1 and not normalized:
+            raise ZooError(
+                "last_gamma needs order='post' and norm='batchnorm' or 'groupnorm'. Received: "
+                f"last_gamma={last_gamma!r}, order={order!r}, norm={factory.norm!r}"
+            )
         self.units = 4 * self.filters if self.bottleneck else self.filters
         # The layers before the split, of F, of the shortcut, and behind the sum.
         self.before: list[keras.Layer] = []
@@ -137,6 +147,7 @@ class ResidualBlock(keras.layers.Layer):
             "bottleneck": self.bottleneck,
             "order": self.order,
             "shortcut": self.shortcut,
+            "last_gamma": self.last_gamma,
             "factory": self.factory.get_config(),
         }
 
@@ -148,7 +159,9 @@ class ResidualBlock(keras.layers.Layer):
         for i, (size, units) in enumerate(zip(sizes, widths, strict=True), start=1):
             strides = self.strides if i == sizes.index(3) + 1 else 1
             convs.append(factory.conv(units, size, f"conv{i}", strides))
-            norm_acts.append([*factory.norm_layers(f"norm{i}"), factory.act(f"act{i}")])
+            gamma = self.last_gamma if i == len(sizes) else 1.0
+            norms = factory.norm_layers(f"norm{i}", gamma)
+            norm_acts.append([*norms, factory.act(f"act{i}")])
         # One activation is outside F, where the number of channels has to stay.
         single = "relu" if factory.nonlinearity == "crelu" else factory.nonlinearity
         outside = dataclasses.replace(factory, nonlinearity=single)

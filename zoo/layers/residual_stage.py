@@ -29,6 +29,7 @@ class ResidualStage(keras.layers.Layer):
         order: str, as for `zoo.layers.ResidualBlock`.
         first: str or None. Order of the first block, None for that of the others.
         shortcut: str, as for `zoo.layers.ResidualBlock`.
+        last_gamma: float, as for `zoo.layers.ResidualBlock`.
         factory: as for `zoo.layers.ResidualBlock`.
         **kwargs: arguments of `keras.layers.Layer`.
 
@@ -72,6 +73,7 @@ class ResidualStage(keras.layers.Layer):
         order: str = "post",
         first: str | None = None,
         shortcut: Shortcut = "identity_pad",
+        last_gamma: float = 1.0,
         factory: LayerFactory | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -86,6 +88,7 @@ class ResidualStage(keras.layers.Layer):
                 bottleneck=bottleneck,
                 order=first or order if i == 1 else order,
                 shortcut=shortcut,
+                last_gamma=last_gamma,
                 factory=factory,
                 dtype=self.dtype_policy,
                 name=f"block{i}",
@@ -118,6 +121,7 @@ class ResidualStage(keras.layers.Layer):
             "order": self.blocks[-1].order,
             "first": self.first,
             "shortcut": block.shortcut,
+            "last_gamma": block.last_gamma,
             "factory": block.factory.get_config(),
         }
 

@@ -31,9 +31,11 @@ class SeqConvPair2D(SeqPair):
             convolutions are padded on all sides.
         pool: bool. Whether a max pooling 3x3/2 (padded alike with minus infinity) follows
             `expand`.
-        **kwargs: `tied`, `init`, `inner_bias`, `inner_norm`, `norm`, `weight_decay` and `seed` as
-            for `zoo.layers.SeqDensePair`; `orthogonal` as there, on 1x1 kernels only, as the
-            paper's program has it; arguments of `keras.layers.Layer`.
+        **kwargs: `tied`, `init`, `independent`, `inner_bias`, `inner_norm`, `norm`,
+            `weight_decay` and `seed` as for `zoo.layers.SeqDensePair`; `orthogonal` as there, on
+            1x1 kernels only ("pointwise", as the paper's program has it), or with
+            `orthogonal_on="pairs"` on the centre tap of a tied kernel, too, which is the matrix of
+            the pair; arguments of `keras.layers.Layer`.
 
     Call arguments:
         x: tensor (N, H, W, d).

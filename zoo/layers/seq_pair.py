@@ -16,6 +16,9 @@ from zoo.layers.keras_form import KerasForm, to_numpy
 from zoo.regularizers import ScaledOrthogonalRegularizer, Sum
 from zoo.types import Shape, Tensor
 
+# Which kernels the orthogonal regularizer acts on.
+ORTHOGONAL_ON = ("pointwise", "pairs")
+
 
 class SeqPair(keras.layers.Layer):
     """BN(contract(ReLU(expand(x)))). A subclass gives the layers and the tied operation."""
@@ -33,7 +36,9 @@ class SeqPair(keras.layers.Layer):
         inner_bias: bool = False,
         inner_norm: bool = False,
         norm: bool = True,
+        independent: bool = False,
         orthogonal: float = 0.0,
+        orthogonal_on: str = "pointwise",
         weight_decay: float = 0.0,
         seed: int | None = None,
         **kwargs: Any,
@@ -44,6 +49,14 @@ class SeqPair(keras.layers.Layer):
         # Refused here, not only when the layer is built.
         self.init = SeqExpand(init, seed=0).init
         self.tied = bool(tied)
+        self.independent = bool(independent)
+        if self.tied and self.independent:
+            raise ZooError("A tied pair has one kernel: independent=True needs tied=False.")
+        if orthogonal_on not in ORTHOGONAL_ON:
+            raise ZooError(
+                f"orthogonal_on must be one of {ORTHOGONAL_ON}. Received: {orthogonal_on!r}"
+            )
+        self.orthogonal_on = orthogonal_on
         self.use_inner_bias, self.use_inner_norm = bool(inner_bias), bool(inner_norm)
         self.use_norm = bool(norm)
         self.orthogonal = checks.not_negative("orthogonal", orthogonal)
@@ -87,7 +100,8 @@ class SeqPair(keras.layers.Layer):
         if not self.tied or self._owner == "contract":
             # The published program halves this start of a free kernel: the pair is then x / 2.
             gain = 0.5 if self.init == "L" and not self.tied else 1.0
-            initializer = SeqContract(self.init, inputs, gain, self._draw_seed)
+            draw = self._draw_seed + self.independent
+            initializer = SeqContract(self.init, inputs, gain, draw)
             self.contract = self._linear(outputs, self.contract_size, initializer, "contract")
             self.contract.build(pooled)
         if self.use_norm:
@@ -134,7 +148,9 @@ class SeqPair(keras.layers.Layer):
             "inner_bias": self.use_inner_bias,
             "inner_norm": self.use_inner_norm,
             "norm": self.use_norm,
+            "independent": self.independent,
             "orthogonal": self.orthogonal,
+            "orthogonal_on": self.orthogonal_on,
             "weight_decay": self.weight_decay,
             "seed": self.seed,
         }
@@ -155,8 +171,8 @@ class SeqPair(keras.layers.Layer):
         terms: list[keras.Regularizer] = []
         if self.weight_decay:
             terms.append(keras.regularizers.L2(self.weight_decay / 2))
-        if self.orthogonal and size == 1:
-            terms.append(ScaledOrthogonalRegularizer(self.orthogonal))
+        if self.orthogonal and (size == 1 or (self.tied and self.orthogonal_on == "pairs")):
+            terms.append(ScaledOrthogonalRegularizer(self.orthogonal, centre_tap=size > 1))
         return Sum(terms) if terms else None
 
     def _pooled(self, shape: Shape) -> Shape:

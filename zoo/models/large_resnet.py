@@ -20,7 +20,16 @@ from zoo.layers.residual_block import Shortcut
 from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import STEMS, Stem, check_stem
-from zoo.models.options import Activation, Classes, InputShape, Range, Share, Strength, Width
+from zoo.models.options import (
+    Activation,
+    Classes,
+    InputShape,
+    LastGamma,
+    Range,
+    Share,
+    Strength,
+    Width,
+)
 from zoo.models.residual import (
     CONDITIONING,
     CRELU,
@@ -57,6 +66,7 @@ def large_resnet(
     final_conv: Annotated[int, Range(0, 65536)] = 0,
     dropout: Share = 0.0,
     shortcut: Shortcut = "projection",
+    last_gamma: LastGamma = 1.0,
     nonlinearity: Nonlinearity = "relu",
     norm: Norm = "batchnorm",
     use_bias: bool | None = None,
@@ -93,6 +103,8 @@ def large_resnet(
         dropout: float. Share of the pooled features that training drops (Huang et al.'s table A1:
             0.3).
         shortcut: str. See `zoo.layers.ResidualBlock`.
+        last_gamma: float. Where the last scale of a block starts. Hu's program has 0 for its
+            ResNets ("zero-gamma"); torchvision's and the papers' tables start from 1.
         nonlinearity: str. With "crelu", inside the blocks only, in a bottleneck behind the first
             two convolutions.
         norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
@@ -137,6 +149,7 @@ def large_resnet(
             strides=1 if stage == 1 else 2,
             bottleneck=bottleneck,
             shortcut=shortcut,
+            last_gamma=last_gamma,
             factory=factory,
             name=f"stage{stage}",
         )(x)

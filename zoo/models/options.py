@@ -81,6 +81,7 @@ Width = Annotated[int, Range(1, 4096)]
 Units = Annotated[int, Range(1, 65536)]
 Share = Annotated[float, Range(0, 0.999)]
 Strength = Annotated[float, Range(0, 1e3)]
+LastGamma = Annotated[float, Range(0, 10)]
 MaxNormBound = Annotated[float, Range(1e-6, 1e6)]
 
 

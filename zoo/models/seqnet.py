@@ -43,7 +43,9 @@ def seqnet(
     inner_bias: bool = False,
     inner_norm: bool = False,
     position: Annotated[int, Range(1, 3)] = 1,
+    independent: bool = False,
     orthogonal: Strength = 1e-4,
+    orthogonal_on: Literal["pointwise", "pairs"] = "pointwise",
     weight_decay: Strength = 1e-4,
     skip: bool = False,
     name: str = "seqnet",
@@ -93,10 +95,15 @@ def seqnet(
         inner_bias: bool. Whether a bias comes before the ReLU of a pair (table 3b).
         inner_norm: bool. Whether a batch normalization comes before the ReLU of a pair (table 3b).
         position: int. Which convolution of a block is the 3x3 one: 1, 2, or 3 (table 3c).
-        orthogonal: float. Strength of `zoo.regularizers.ScaledOrthogonalRegularizer`, on the 1x1
-            convolutions, together with
+        independent: bool. Whether the two kernels of a free pair start independently, the paper's
+            negative control (appendix B.2); needs `tie_conv2=False`.
+        orthogonal: float. Strength of `zoo.regularizers.ScaledOrthogonalRegularizer`, on the
+            kernels of `orthogonal_on`, together with
         weight_decay: float. Coefficient d of L2 weight decay, whose gradient is d * w, on all
             kernels.
+        orthogonal_on: str. "pointwise" for the 1x1 convolutions, as the paper's program has it for
+            50 and 101 layers; "pairs" for the matrix of every tied pair, too, the centre tap of
+            its 3x3 kernel: the default of 18 and 34 layers, whose tied pairs own nothing else.
         skip: bool. Whether skip connections lead around the blocks.
         name: str. Name of the model.
 
@@ -122,6 +129,8 @@ def seqnet(
         raise ZooError(f"{name}: position must be {allowed}. Received: position={position!r}")
     if tie_conv4 and not two_pairs:
         raise ZooError(f"{name}: blocks have no fourth convolution. Received: tie_conv4=True")
+    if independent and (tie_conv2 or tie_conv4):
+        raise ZooError(f"{name}: independent=True needs tie_conv2=False and tie_conv4=False.")
     check_stem(name, stem, input_shape)
 
     factory = LayerFactory(initializer="he_normal", weight_decay=weight_decay)
@@ -130,6 +139,7 @@ def seqnet(
         "inner_bias": inner_bias,
         "inner_norm": inner_norm,
         "orthogonal": orthogonal,
+        "orthogonal_on": orthogonal_on,
         "weight_decay": weight_decay,
     }
     # The pairs of a block in order: expansion, sizes of the convolutions.
@@ -147,6 +157,7 @@ def seqnet(
             y = SeqConvPair2D(
                 units,
                 tied=ties[i] and units == x.shape[-1],
+                independent=independent,
                 pool=pool and kind is three,
                 name=f"{name}_pair{i + 1}",
                 **kind,
@@ -230,6 +241,7 @@ VARIANTS = [
         f"seqnet{depth}",
         seqnet,
         {"depth": depth, "skip": False},
+        {"orthogonal_on": "pairs"} if depth < 50 else {},
         paper=PAPER,
         published=f"ImageNet top-1 accuracy {accuracy}",
         weights="cifar10" if depth in (18, 50) else None,

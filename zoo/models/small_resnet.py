@@ -16,7 +16,7 @@ from zoo.layers.residual_block import Shortcut
 from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
-from zoo.models.options import Activation, Classes, InputShape, Strength, Width
+from zoo.models.options import Activation, Classes, InputShape, LastGamma, Strength, Width
 from zoo.models.residual import (
     CONDITIONING,
     CRELU,
@@ -40,6 +40,7 @@ def small_resnet(
     features: bool = False,
     width: Width = 16,
     shortcut: Shortcut = "identity_pad",
+    last_gamma: LastGamma = 1.0,
     nonlinearity: Nonlinearity = "relu",
     norm: Norm = "batchnorm",
     use_bias: bool | None = None,
@@ -74,6 +75,8 @@ def small_resnet(
         width: int. Filters of the first stage. Shang et al. use 12, 16, 24 and 32.
         shortcut: str. "identity_pad" (A of He et al.), "projection" (B), "projection3x3" (Xie et
             al.), "none"; see `zoo.layers.ResidualBlock`.
+        last_gamma: float. Where the last scale of a block starts. Hu's program has 0 for its
+            ResNets ("zero-gamma"); torchvision's and the papers' tables start from 1.
         nonlinearity: str. With "crelu", inside the blocks only.
         norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
         name: str. Name of the model.
@@ -114,6 +117,7 @@ def small_resnet(
             order="pre" if preactivation else "post",
             first=first,
             shortcut=shortcut,
+            last_gamma=last_gamma,
             factory=factory,
             name=f"stage{stage}",
         )(x)

@@ -18,11 +18,13 @@ class ScaledOrthogonalRegularizer(keras.regularizers.Regularizer):
     fan_in >= out, else W W^T. Zero exactly where the vectors of S are orthogonal and of equal
     length, whatever that length is. Multiplying the kernel by a number changes nothing.
 
-    The paper's program applies it to the 1x1 convolutions only, with a strength equal to the
-    weight decay (1e-4) times the number of devices.
+    The paper's program applies it to the 1x1 convolutions only. Its strength is 1e-4 in effect:
+    kernels are spread over the devices, and the sum is averaged.
 
     Args:
         strength: float, at least 0.
+        centre_tap: bool. Whether W is the centre tap of a convolution's kernel, (in, out), as for
+            a tied pair of convolutions, whose matrix it is.
         constant_trace: bool. Whether the gradient takes the trace as a constant, as the paper's
             program does. The value is the same.
 
@@ -47,11 +49,16 @@ class ScaledOrthogonalRegularizer(keras.regularizers.Regularizer):
     2.0
     """
 
-    def __init__(self, strength: float = 1e-4, constant_trace: bool = True) -> None:
+    def __init__(
+        self, strength: float = 1e-4, constant_trace: bool = True, centre_tap: bool = False
+    ) -> None:
         self.strength = checks.not_negative("strength", strength)
         self.constant_trace = bool(constant_trace)
+        self.centre_tap = bool(centre_tap)
 
     def __call__(self, x: Tensor) -> Tensor:
+        if self.centre_tap:
+            x = x[tuple(size // 2 for size in x.shape[:-2])]
         w = kernel_matrix(x, type(self).__name__)
         if w.shape[0] < w.shape[1]:
             w = ops.transpose(w)
@@ -64,4 +71,8 @@ class ScaledOrthogonalRegularizer(keras.regularizers.Regularizer):
         return self.strength * ops.sum(ops.square(scaled - ops.eye(n, dtype=gram.dtype)))
 
     def get_config(self) -> dict[str, Any]:
-        return {"strength": self.strength, "constant_trace": self.constant_trace}
+        return {
+            "strength": self.strength,
+            "constant_trace": self.constant_trace,
+            "centre_tap": self.centre_tap,
+        }
