@@ -47,7 +47,7 @@ def estimate(name: str) -> str:
     """For example '0.87 PFLOP, about 30 min on 2 CPU cores, 2.9 min on a large GPU'.
 
     Raises:
-        ValueError: for an unknown recipe.
+        ZooError: for an unknown recipe.
     """
     recipe, total = recipes.find(name), table()[name]
     gpu = GPU_LARGE_PICTURES if max(recipe.input_size) >= LARGE else GPU_SMALL_PICTURES

@@ -27,7 +27,7 @@ def events_writer():
     """TensorBoard's class that writes its files, which needs no TensorFlow.
 
     Raises:
-        ValueError: it is not installed.
+        ZooError: it is not installed.
     """
     try:
         from tensorboard.summary import Writer

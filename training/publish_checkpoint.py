@@ -69,7 +69,7 @@ def publish(
     The name is that of the run's card, or "architecture.tag".
 
     Raises:
-        ValueError: the run is not finished, or held images out; a checkpoint of that name is there
+        ZooError: the run is not finished, or held images out; a checkpoint of that name is there
             already and `new_version` is False; or float16 costs more accuracy than
             `FLOAT16_TOLERANCE`.
     """

@@ -66,7 +66,7 @@ def restore_state(
         The position, and the metrics of an unfinished epoch, for `add_metrics`.
 
     Raises:
-        ValueError: when a readable state belongs to another model or optimizer.
+        ZooError: when a readable state belongs to another model or optimizer.
     """
     for path in states(folder):
         try:

@@ -13,7 +13,7 @@ from training.data.files import decoding
 from zoo.detection.annotated import AnnotatedImage, AnnotatedImages, upright_size
 from zoo.detection.coco import read_annotations, read_coco
 from zoo.detection.problems import Problems
-from zoo.errors import UnknownNameError
+from zoo.errors import MissingFileError, UnknownNameError
 
 NAMES = ("coco2017", "folder")
 SPLITS = {"train": "train2017", "validation": "val2017"}
@@ -38,9 +38,9 @@ def read_detections(name: str, split: str, data_dir: str | Path) -> AnnotatedIma
         data_dir: see above.
 
     Raises:
-        ValueError: unknown name or split; a broken file, or one without anything to use; TFRecord,
+        ZooError: unknown name or split; a broken file, or one without anything to use; TFRecord,
             which has no random access; several annotation files of a split.
-        FileNotFoundError: nothing found.
+        MissingFileError: nothing found.
 
     Example:
 
@@ -66,7 +66,7 @@ def read_detections(name: str, split: str, data_dir: str | Path) -> AnnotatedIma
         looked.append(str(folder / "VERSION" / "dataset_info.json"))
         if version_folder := prepared.find(folder, "coco"):
             return _from_tfds(version_folder, split)
-    raise FileNotFoundError(f"no files of {name} ({split}); looked for {', '.join(looked)}")
+    raise MissingFileError(f"no files of {name} ({split}); looked for {', '.join(looked)}")
 
 
 def _from_tfds(version_folder: Path, split: str) -> AnnotatedImages:

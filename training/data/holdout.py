@@ -17,7 +17,7 @@ def hold_out(images: Images, count: int) -> tuple[Images, Images]:
         count: images to keep back, 1 to N - 1.
 
     Raises:
-        ValueError: no such count; or the pictures stay on disk.
+        ZooError: no such count; or the pictures stay on disk.
     """
     n = len(images.y)
     if not isinstance(images.x, np.ndarray):

@@ -65,7 +65,7 @@ class Pictures:
             (n, height, width, 3) uint8.
 
         Raises:
-            ValueError: `draws` is not as said; a picture cannot be decoded.
+            ZooError: `draws` is not as said; a picture cannot be decoded.
         """
         draws, index = _checked(draws, index), [operator.index(i) for i in index]
         result = np.empty((len(index), *size, 3), "uint8")
@@ -115,7 +115,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
     """The picture in an encoded file, (H, W, 3) uint8, as `Pictures` has it; errors call it `name`.
 
     Raises:
-        ValueError: the file cannot be decoded.
+        ZooError: the file cannot be decoded.
     """
     with decoding(name), Image.open(io.BytesIO(data)) as image:
         return np.array(_rgb(_plain(image)))

@@ -31,8 +31,8 @@ def prepare(name: str, data_dir: str | Path, to: str | Path, file_format: str = 
         The version's folder. A set that is there already is only checked.
 
     Raises:
-        ValueError: unknown name or format; what is in the folder is not the known content.
-        FileNotFoundError: no files of the set in `data_dir`.
+        ZooError: unknown name or format; what is in the folder is not the known content.
+        MissingFileError: no files of the set in `data_dir`.
         ImportError: tensorflow-datasets is not installed.
     """
     if file_format not in FORMATS:

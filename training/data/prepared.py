@@ -17,7 +17,7 @@ import numpy as np
 
 from training.data.files import Arrays, decoding
 from training.data.pictures import Pictures
-from zoo.errors import ZooError
+from zoo.errors import MissingFileError, ZooError
 
 
 def find(folder: Path, name: str) -> Path | None:
@@ -67,7 +67,7 @@ def source(version_folder: Path, split: str) -> Sequence[dict[str, Any]]:
     """The examples of a split by index, read when asked for; their images stay encoded bytes.
 
     Raises:
-        ValueError: the set is stored in a format that only reads from front to back.
+        ZooError: the set is stored in a format that only reads from front to back.
     """
     builder = _builder(version_folder)
     if not _random_access(builder):
@@ -147,7 +147,7 @@ def download(name: str, data_dir: Path, file_format: str | None = None) -> Path:
     """Download and prepare `name` under `data_dir`; return its version's folder.
 
     Raises:
-        FileNotFoundError: the set must be fetched by hand; the message says from where.
+        MissingFileError: the set must be fetched by hand; the message says from where.
     """
     _import_tensorflow()
     form = {"file_format": file_format} if file_format else {}
@@ -155,7 +155,7 @@ def download(name: str, data_dir: Path, file_format: str | None = None) -> Path:
     try:
         builder.download_and_prepare()
     except AssertionError as error:  # what it raises for files that need a person's account
-        raise FileNotFoundError(f"{name} cannot be downloaded by a program: {error}") from error
+        raise MissingFileError(f"{name} cannot be downloaded by a program: {error}") from error
     return Path(builder.data_dir)
 
 

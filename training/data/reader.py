@@ -9,7 +9,7 @@ import numpy as np
 from training.data import coil20, prepared
 from training.data.files import Arrays, fetch, sha256, unordered_sha256
 from training.data.table import DATASETS, Content, Images
-from zoo.errors import UnknownNameError, ZooError
+from zoo.errors import MissingFileError, UnknownNameError, ZooError
 
 
 def read(
@@ -32,10 +32,9 @@ def read(
         download: whether to fetch the set when no file of it is found.
 
     Raises:
-        ValueError: unknown name or split; a broken file; content that is not the known one.
-        FileNotFoundError: nothing found, and `download` is false or cannot be done by a program.
+        ZooError: unknown name or split; a broken file; content that is not the known one.
+        MissingFileError: nothing found, and `download` is false or cannot be done by a program.
         OSError: a download failed.
-        ImportError: only tensorflow-datasets can give the set, and it is not installed.
     """
     dataset = DATASETS[_known("data set", name, DATASETS)]
     _known(f"split of {name}", split, dataset.sizes)
@@ -157,8 +156,8 @@ def _check_size(images: int, labels: int, content: Content, origin: Path | str) 
         )
 
 
-def _nothing(name: str, part: str, looked: list[str]) -> FileNotFoundError:
-    return FileNotFoundError(
+def _nothing(name: str, part: str, looked: list[str]) -> MissingFileError:
+    return MissingFileError(
         f"no files of {name} ({part}); looked for {', '.join(looked)}. Give the folder that holds "
         f"{name!r} as data_dir, or allow the download (download=True)"
     )

@@ -22,7 +22,7 @@ def per_pixel(images: Images, chunk: int = 1024) -> tuple[np.ndarray, np.ndarray
         mean, std: (H, W, C) float64 on the scale 0..255 of `images.x`; std is at least 1.
 
     Raises:
-        ValueError: the set is empty, or its pictures are of different sizes.
+        ZooError: the set is empty, or its pictures are of different sizes.
 
     Source: Xie, Xiong and Pu, "All You Need is Beyond a Good Init", protocol of CIFAR-10.
 

@@ -42,7 +42,7 @@ def write(runs: Path, to: Path) -> None:
     """Writes the three files.
 
     Raises:
-        ValueError: a run is missing, unfinished or unreadable, or the two had different budgets.
+        ZooError: a run is missing, unfinished or unreadable, or the two had different budgets.
     """
     by_name = {name: read_run(runs / name) for name in METHODS}
     missing = [str(runs / name) for name, run in by_name.items() if run is None]

@@ -47,7 +47,7 @@ def read_run(folder: Path) -> Run | None:
     """The run in a folder, or None where there is none or it is not finished.
 
     Raises:
-        ValueError: one of its files cannot be read; it was not measured on the test set.
+        ZooError: one of its files cannot be read; it was not measured on the test set.
     """
     if not (folder / "metrics.json").is_file():
         return None
@@ -65,7 +65,7 @@ def read_json(path: Path):
     """What a file of a run folder says.
 
     Raises:
-        ValueError: it cannot be read.
+        ZooError: it cannot be read.
     """
     try:
         return json.loads(path.read_text())

@@ -84,7 +84,7 @@ class Task(Protocol[R]):
         """The data of a recipe.
 
         Raises:
-            ZooError, FileNotFoundError: there are none, or none of use.
+            ZooError: there are none, or none of use.
         """
 
     def batches(self, recipe: R, data: Data, share: Share) -> Batches:

@@ -61,8 +61,7 @@ def export_preset(model: keras.Model, folder: str | os.PathLike) -> None:
         folder: str or path, of the preset, made where it does not exist.
 
     Raises:
-        ImportError: keras-hub is not installed.
-        ZooError: the network has no classifier, or no plain form.
+        ZooError: keras-hub is not installed; the network has no classifier, or no plain form.
 
     Example:
 
@@ -71,7 +70,12 @@ def export_preset(model: keras.Model, folder: str | os.PathLike) -> None:
     ...     "preset", num_classes=5
     ... )
     """
-    import keras_hub
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise ZooError(
+            f'A preset needs keras-hub ({error}): pip install "zoo[keras-hub]"'
+        ) from error
 
     plain = to_keras_layers(model)
     dense, act = plain.layers[-2:]

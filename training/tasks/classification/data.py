@@ -18,7 +18,7 @@ def read(recipe: ClassificationRecipe, data_dir: str, *, download: bool = False)
     """The training set and the test set, or what is held out in place of it.
 
     Raises:
-        ZooError, FileNotFoundError: there is no such set; its pictures do not fit the recipe.
+        ZooError: there is no such set; its pictures do not fit the recipe.
     """
     train = datasets.read(recipe.data, "train", data_dir, download=download)
     if recipe.holdout:

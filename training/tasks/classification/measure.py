@@ -64,7 +64,7 @@ def evaluate(
         ten_crop: whether the probabilities of `ten_crops` are averaged.
 
     Raises:
-        ValueError: no images; probabilities that are not finite; ten crops of pictures that
+        ZooError: no images; probabilities that are not finite; ten crops of pictures that
             nothing is cut from.
     """
     if ten_crop:

@@ -50,7 +50,7 @@ class ClassificationScores:
             labels: (N,) integers.
 
         Raises:
-            ValueError: a probability is not finite, or the shapes do not fit.
+            ZooError: a probability is not finite, or the shapes do not fit.
         """
         probabilities, labels = np.asarray(probabilities, "float64"), np.asarray(labels)
         if probabilities.shape != (len(labels), len(self.confusion)):

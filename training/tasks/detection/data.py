@@ -4,14 +4,14 @@ from training.data.coco import read_detections
 from training.tasks.detection.recipe import DetectionRecipe
 from training.tasks.task import Data
 from zoo.detection.annotated import AnnotatedImages
-from zoo.errors import ZooError
+from zoo.errors import MissingFileError, ZooError
 
 
 def read_data(recipe: DetectionRecipe, data_dir: str) -> Data:
     """The photos to learn from, and those of `recipe.validation`.
 
     Raises:
-        ZooError, FileNotFoundError: there are none of use.
+        ZooError: there are none of use.
     """
     photos = learned_from(read(recipe.data, "train", data_dir), recipe.limit)
     measured = photos
@@ -28,7 +28,7 @@ def read(data: str, split: str, data_dir: str) -> AnnotatedImages:
 
     Raises:
         ZooError: `data` is ""; nothing in them can be used.
-        FileNotFoundError: there are none.
+        MissingFileError: there are none.
     """
     if not data:
         raise ZooError("Name a folder of photos in COCO's format: data=FOLDER")
@@ -39,7 +39,7 @@ def read(data: str, split: str, data_dir: str) -> AnnotatedImages:
     except FileNotFoundError as error:
         if split == "train":
             raise
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"{error} Give validation=train to measure on the photos that are learned from."
         ) from error
 
