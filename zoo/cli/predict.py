@@ -31,16 +31,18 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the command."""
-    from zoo.hub import index, loading
-    from zoo.registry import find
+    from zoo import catalog
+    from zoo.hub import index
 
-    task = find(index.card(arguments.model).architecture).task
+    task = catalog.find(index.card(arguments.model).architecture).task
     options = _options(arguments, task)
     pictures = {}
     if task == "detection":
         pictures = picture_files(arguments.photos, options["to"])
         _make_folders({path.parent for path in pictures.values()})
-    model = loading.load(arguments.model)
+    from zoo.hub.loading import load  # a backend, after the refusals
+
+    model = load(arguments.model)
     results = []
     for photo in arguments.photos:
         try:
@@ -113,9 +115,10 @@ def _objects(
     model: Any, photo: str, threshold: float, picture: Path
 ) -> tuple[dict[str, Any], list[str]]:
     from zoo.detection import draw, predict
+    from zoo.tasks import task_of
 
     predicted = predict(model, photo, threshold=threshold)
-    labels = model.zoo_card.labels or [f"class {i}" for i in range(model.options["num_classes"])]
+    labels = task_of(model).labels(model)
     drawn = draw(photo, predicted, labels, threshold)
     with writing(picture):
         drawn.save(picture)
