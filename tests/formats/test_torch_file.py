@@ -1,7 +1,5 @@
 """Files of torch.save, friendly and hostile: what they hold comes out, nothing of them runs."""
 
-import io
-import os
 import pickle
 import struct
 import zipfile
@@ -9,10 +7,9 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.support.helpers import run_python
+from tests.support.torch_files import Called, Storage, pickled, refused, tensor, write
 from zoo.errors import CheckpointError
 from zoo.formats.torch_file import read_torch_file
 
@@ -21,86 +18,6 @@ pytestmark = [
     pytest.mark.once,
     pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning"),
 ]
-QUICK = settings(
-    max_examples=int(os.environ.get("ZOO_FUZZ", "300")),
-    deadline=None,
-    derandomize="ZOO_FUZZ" not in os.environ,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-
-def write(path, program: bytes, storages=None, compression=zipfile.ZIP_STORED, **entries):
-    """A file as torch.save writes it, around a pickle of one's own."""
-    storages = {"0": np.arange(6, dtype="<f4").tobytes()} if storages is None else storages
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.writestr("archive/data.pkl", program)
-        for name, data in {**entries, **{f"data/{k}": v for k, v in storages.items()}}.items():
-            archive.writestr(f"archive/{name}", data)
-    return path
-
-
-class Storage:
-    """Pickles as PyTorch's storages do."""
-
-    def __init__(self, count=6, key="0", kind="FloatStorage"):
-        self.id = ("storage", Name(f"torch\n{kind}"), key, "cpu", count)
-
-
-class Name:
-    """Pickles as the bare name of something in a module that need not exist."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-
-class Called:
-    """Pickles as the call of a name."""
-
-    def __init__(self, name: str, *arguments, state=None):
-        self.parts = (name, arguments, state)
-
-
-class Pickler(pickle._Pickler):
-    """Writes the protocol of torch.save, also of things that PyTorch would not write."""
-
-    def persistent_id(self, value):
-        return value.id if isinstance(value, Storage) else None
-
-    def save(self, value, save_persistent_id=True):
-        if isinstance(value, Name):
-            self.write(b"c" + value.name.encode() + b"\n")
-        elif isinstance(value, Called):
-            name, arguments, state = value.parts
-            self.write(b"c" + name.encode() + b"\n")
-            self.save(arguments)
-            self.write(b"R")
-            if state is not None:
-                self.save(state)
-                self.write(b"b")
-        else:
-            super().save(value, save_persistent_id)
-
-
-def pickled(value) -> bytes:
-    file = io.BytesIO()
-    Pickler(file, 2).dump(value)
-    return file.getvalue()
-
-
-def tensor(size=(2, 3), stride=(3, 1), offset=0, storage=None, **state):
-    storage = Storage() if storage is None else storage
-    arguments = (storage, offset, size, stride, False, Called("collections\nOrderedDict"))
-    return Called("torch._utils\n_rebuild_tensor_v2", *arguments, **state)
-
-
-def refused(path, message: str) -> None:
-    with pytest.raises(CheckpointError) as caught:
-        read_torch_file(path)
-    assert str(path) in str(caught.value)
-    assert message in str(caught.value)
-
-
-# -- what PyTorch writes
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -342,62 +259,3 @@ def test_zip_bombs(tmp_path):
     refused(path, "overlap")
     write(path, pickled({"x": "y" * 16_000_001}))
     refused(path, "larger than 16,000,000 bytes")
-
-
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fuzz")
-    program = pickled({"a": tensor(), "b": {"c": [tensor((2,), (1,), 4), None, 1.5]}})
-    return folder, write(folder / "x.pt", program).read_bytes(), program
-
-
-def harmless(path) -> None:
-    try:
-        read = read_torch_file(path)
-    except CheckpointError as error:
-        message = str(error)
-    else:
-        assert isinstance(read, dict)
-        return
-    assert str(path) in message
-    assert len(message) < 1000
-
-
-def spoil(data, content: bytes) -> bytes:
-    content = bytearray(content)
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, max(len(content) - 1, 0)))
-        piece = data.draw(
-            st.binary(min_size=1, max_size=6)
-            | st.sampled_from([b"\xff\xff\xff\xff", b"\0\0\0\0", b"R", b"b", b"u", b"Q", b"h\1"])
-        )
-        match data.draw(st.sampled_from(["over", "over", "insert", "cut"])):
-            case "over":
-                content[at : at + len(piece)] = piece
-            case "insert":
-                content[at:at] = piece
-            case "cut":
-                del content[at : at + len(piece)]
-    return bytes(content)
-
-
-@QUICK
-@given(data=st.data())
-def test_changed_bytes_of_a_file(pristine, data):
-    folder, content, _ = pristine
-    path = folder / "changed.pt"
-    path.write_bytes(spoil(data, content))
-    harmless(path)
-
-
-@QUICK
-@given(data=st.data())
-def test_changed_programs(pristine, data):
-    folder, _, program = pristine
-    harmless(write(folder / "program.pt", spoil(data, program)))
-
-
-@QUICK
-@given(program=st.binary(max_size=60))
-def test_any_program(pristine, program):
-    harmless(write(pristine[0] / "any.pt", program))
