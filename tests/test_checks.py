@@ -6,6 +6,8 @@ import pytest
 from zoo.checks import integer, number, seed
 from zoo.errors import ZooError
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3), 3.0, np.float32(3)])
 def test_integers_become_pythons(value):

@@ -14,6 +14,7 @@ from tests.support.helpers import run_python
 from training import readme_table
 from training.data import read
 
+once = pytest.mark.once  # outputs on every backend: test_shipped.py
 ROOT = Path(__file__).parent.parent
 # Whose figures are computed again on the full test set; those of the others on 500 of its images.
 SAMPLE = {"maxnorm_mlp100.usps", "seqnet18.cifar10"}
@@ -23,12 +24,14 @@ def metric(card, split, name):
     return next(m for m in card.metrics if (m.split, m.name) == (split, name))
 
 
+@once
 def test_the_promised_checkpoints_are_there():
     assert {"maxnorm_mlp100.usps", "maxnorm_plainnet50.cifar10"} <= set(zoo.list_weights())
     total = sum(f.stat().st_size for f in (ROOT / "weights").rglob("*") if f.is_file())
     assert total < 120e6
 
 
+@once
 @pytest.mark.parametrize("name", zoo.list_weights())
 def test_card_is_complete(name):
     card = zoo.card(name)
@@ -42,6 +45,7 @@ def test_card_is_complete(name):
     assert (ROOT / "weights" / name / "README.md").read_text().count("---") >= 2
 
 
+@once
 @pytest.mark.parametrize("name", zoo.list_weights())
 def test_figures_on_test_images(name, shared_data):
     """By hand: nothing of the evaluation program and none of its preprocessing."""
@@ -63,6 +67,7 @@ def test_figures_on_test_images(name, shared_data):
         assert accuracy == pytest.approx(stated.value, abs=4 * error)
 
 
+@once
 def test_first_floors():
     """What the first release promised: at most 6.5% error on USPS, at least 86% on CIFAR-10."""
     assert metric(zoo.card("maxnorm_mlp100.usps"), "test", "top1").value >= 0.935
@@ -111,10 +116,12 @@ def test_names_a_real_photo_offline():
     assert sum(p["probability"] for p in told["predictions"]) <= 1 + 1e-6
 
 
+@once
 def test_readme_table_is_that_of_the_cards():
     assert readme_table.renewed(readme_table.README.read_text()) == readme_table.README.read_text()
 
 
+@once
 def test_evaluation_program_on_a_shipped_checkpoint(shared_data):
     command = metric(zoo.card("maxnorm_mlp100.usps"), "test", "top1").command
     words = command.replace("DATA", str(shared_data)).split()

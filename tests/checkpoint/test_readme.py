@@ -9,6 +9,8 @@ from tests.support.checkpoints import make_card
 from zoo.checkpoint import FileEntry, Metric, Origin, Training
 from zoo.checkpoint.readme import readme
 
+pytestmark = pytest.mark.once
+
 yaml = pytest.importorskip("yaml")
 
 FILES = {"model.safetensors": FileEntry(12345, "ab" * 32)}

@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 import zoo
 from zoo.checkpoint import parse_card
 from zoo.cli import main
+
+pytestmark = pytest.mark.once
 
 NAME = "maxnorm_mlp3.test"
 

@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from zoo.cli import main
+
+pytestmark = pytest.mark.once
 
 
 def test_list(capsys):

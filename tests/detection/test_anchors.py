@@ -4,6 +4,8 @@ import pytest
 from zoo.detection.anchors import make_anchors
 from zoo.errors import ZooError
 
+pytestmark = pytest.mark.once
+
 
 def test_one_cell_by_hand():
     (found,) = make_anchors((4, 4), (4,), (8,), ratios=(0.25, 1, 4))

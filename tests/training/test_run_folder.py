@@ -12,6 +12,8 @@ from training.engines import Engine
 from training.tasks.classification.recipe import ClassificationRecipe
 from zoo.errors import ZooError
 
+pytestmark = pytest.mark.once
+
 DATA = {"labels": ["top", "left", "neither"], "train": 90, "test": 33}
 
 

@@ -13,6 +13,8 @@ from zoo.signals.theory.batch_norm import (
     batch_norm_spectrum,
 )
 
+once = pytest.mark.once  # NumPy alone
+
 RNG = np.random.default_rng(0)
 
 
@@ -20,6 +22,7 @@ def forward(x, gamma, epsilon):
     return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + epsilon)
 
 
+@once
 @pytest.mark.parametrize("epsilon", [0.0, 1e-3, 2.0])
 def test_the_jacobian_is_that_of_finite_differences(epsilon):
     x, step = RNG.normal(3, 2, 7), 1e-6
@@ -32,6 +35,7 @@ def test_the_jacobian_is_that_of_finite_differences(epsilon):
     np.testing.assert_allclose(jacobian, jacobian.T, atol=1e-15)
 
 
+@once
 @pytest.mark.parametrize("epsilon", [0.0, 1e-3, 2.0])
 def test_the_spectrum_is_rho_but_for_two_eigenvalues(epsilon):
     x = RNG.normal(3, 2, 9)
@@ -43,6 +47,7 @@ def test_the_spectrum_is_rho_but_for_two_eigenvalues(epsilon):
     np.testing.assert_allclose(spectrum[-2:], [rho * epsilon / (x.var() + epsilon), 0], atol=1e-15)
 
 
+@once
 def test_the_square_of_u_is_m_times_u():
     """Equation 18: approximately there, exactly for the batch's own statistics."""
     x = RNG.normal(3, 2, 9)
@@ -51,6 +56,7 @@ def test_the_square_of_u_is_m_times_u():
     assert np.linalg.matrix_rank(u) == 2  # equation 15
 
 
+@once
 def test_channels_do_not_mix():
     """The whole Jacobian is a block for each channel (equations 9 to 11)."""
     x, m, d, step = RNG.normal(1, 2, (5, 3)), 5, 3, 1e-6
@@ -66,6 +72,7 @@ def test_channels_do_not_mix():
     np.testing.assert_allclose(blocks, expected, atol=1e-8)
 
 
+@once
 def test_errors_are_those_of_the_jacobian():
     x, errors = RNG.normal(1, 2, (2, 6, 4))
     below = batch_norm_errors(x, errors, gamma=1.3)
@@ -76,6 +83,7 @@ def test_errors_are_those_of_the_jacobian():
     np.testing.assert_allclose(below.mean(axis=0), 0, atol=1e-12)
 
 
+@once
 def test_proposition_38_per_channel():
     """R_b = (1 - z / B) / var with E z = 1, Var z = 2: within a tenth of the effect, 1 / B."""
     b, channels = 64, 8192
@@ -100,6 +108,7 @@ def test_kerass_layer_has_these_ratios():
     np.testing.assert_allclose(measured.backward, expected.backward, rtol=1e-4)
 
 
+@once
 def test_bad_input():
     with pytest.raises(ZooError, match=r"two finite examples or more. Received: shape=\(1,\)"):
         batch_norm_jacobian([1.0])

@@ -6,6 +6,8 @@ import pytest
 from zoo.errors import ZooError
 from zoo.signals.theory.covariance import Covariance
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def rows():

@@ -4,6 +4,8 @@ import pytest
 from zoo.errors import ZooError
 from zoo.signals.theory.depth import growth_per_layer, moment_ratios, neighbour_ratios
 
+pytestmark = pytest.mark.once
+
 
 def test_growth_is_that_of_a_power_law():
     powers = {f"layer{i}": 7 * 1.21**-i for i in range(44)}

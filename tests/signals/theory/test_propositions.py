@@ -7,6 +7,8 @@ from zoo.errors import ZooError
 from zoo.signals.theory.propositions import canonical_error, residual_covariance, solution_change
 from zoo.signals.theory.similarity import mean_cosine, singular_condition
 
+pytestmark = pytest.mark.once
+
 RNG = np.random.default_rng(0)
 
 

@@ -6,6 +6,8 @@ import pytest
 from zoo.errors import ZooError
 from zoo.signals.theory.spectrum import Spectrum, largest_eigenvalue
 
+pytestmark = pytest.mark.once
+
 
 def random_psd(size: int, seed: int) -> np.ndarray:
     a = np.random.default_rng(seed).standard_normal((size, 2 * size))
