@@ -24,7 +24,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = ROOT / "tests" / "times.json"  # processor seconds by backend and file
 NO_TESTS = 5  # pytest's code where none is left
-DEFAULTS = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+DEFAULTS = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # none is needed, and loading them takes a second a file
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
 
 
 def queue(paths: list[str], backends: list[str]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ of each goes to the file descriptor RESULTS: the job with `backend`, `code` and 
 processor time. Nothing may start threads before the fork, so only imports happen here.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -12,7 +13,10 @@ import signal
 import sys
 from typing import Any
 
-PRELOADED = ("pytest", "keras", "zoo", "zoo.detection", "zoo.signals", "training.train")
+PRELOADED = (
+    *("pytest", "hypothesis", "numpy.testing", "keras"),
+    *("zoo", "zoo.detection", "zoo.signals", "training.train", "tests.support.helpers"),
+)
 
 
 def run(job: dict[str, Any]) -> int:
@@ -47,6 +51,8 @@ def watch(job: dict[str, Any], results: int) -> None:
 def main(results: int) -> None:
     for module in PRELOADED:
         importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # collections in the forks leave all this alone, and its memory shared
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers are not waited for
     for line in sys.stdin:
         if os.fork() == 0:
