@@ -98,7 +98,8 @@ def run(arguments: argparse.Namespace, logs: Path) -> int:
             backend, file = waiting.popleft()
             once = [] if backend == first else ["-m", "not once"]
             log = logs / f"{backend}-{file.removesuffix('.py').replace('/', '-')}.txt"
-            options = ["-q", "-p", "no:cacheprovider", "--durations=10", *once, *arguments.pytest]
+            quiet = ["-q", "-pno:cacheprovider", "-Wignore::pytest.PytestAssertRewriteWarning"]
+            options = [*quiet, "--durations=10", *once, *arguments.pytest]
             zygotes.send(backend, {"file": file, "log": str(log), "arguments": options})
             running += 1
         job = zygotes.receive()
