@@ -159,8 +159,16 @@ def test_two_steps(name):
     trainer = build(recipe, images.labels, "uint8", 2, Engine())
     trainer.run_eagerly = True  # quicker than to trace and compile what runs twice
     before = [array(v) for v in trainer.trainable_variables]
-    cut = recipe.preprocess if recipe.resized_crop else None
-    batches = Batches(images, 4, 0, prepare_layer(recipe).draws, cut)
+    batches = Batches(
+        images,
+        size=4,
+        seed=0,
+        draws=prepare_layer(recipe).draws,
+        crops=recipe.preprocess if recipe.resized_crop else None,
+        mixup=recipe.mixup,
+        cutmix=recipe.cutmix,
+        soft=recipe.soft_labels,
+    )
     for inputs, labels in items(batches.epoch(0, 0, "memory")):
         logs = trainer.train_on_batch(inputs, labels, return_dict=True)
         assert np.isfinite(logs["loss"])
