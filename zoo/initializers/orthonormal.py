@@ -17,7 +17,8 @@ def output_groups(fan_in: int, out: int) -> list[slice]:
     """The slices of output filters that are orthonormal among themselves.
 
     At most `fan_in` vectors of that dimension can be orthonormal, so `out` filters form
-    ceil(out / fan_in) groups, the last one possibly smaller.
+    ceil(out / fan_in) groups, the last one possibly smaller. (The paper prints the number of
+    groups as f_out / f_in + f_out mod f_in, which is that only where the remainder is 0 or 1.)
     """
     return [slice(start, min(start + fan_in, out)) for start in range(0, out, fan_in)]
 

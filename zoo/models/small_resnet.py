@@ -157,7 +157,8 @@ def _small(name: str, depth: int, row: str, paper: str = CONDITIONING, **fixed: 
     published = ""
     if depth in CIFAR.get(row, {}):
         tens, hundreds = CIFAR[row][depth]
-        published = f"CIFAR-10 error {tens}%, CIFAR-100 {hundreds}% (tables 1, 2)"
+        source = "" if paper is CONDITIONING else "Huang et al., "
+        published = f"CIFAR-10 error {tens}%, CIFAR-100 {hundreds}% ({source}tables 1, 2)"
     return Variant(
         name,
         small_resnet,
