@@ -133,3 +133,17 @@ def test_evaluation_program_on_a_shipped_checkpoint(shared_data):
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_bare_name_says_what_it_loads_once(caplog, monkeypatch):
+    from zoo.hub import loading
+
+    monkeypatch.setattr(loading, "_named", set())
+    zoo.load("seqnet50.cifar10")
+    assert not caplog.records
+    for _ in range(2):
+        zoo.load("seqnet50")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(
+        "seqnet50 is the checkpoint seqnet50.cifar10 here (32x32 pixels, 10 classes, width=16)"
+    )

@@ -17,9 +17,9 @@ def table() -> str:
     from training.results.checkpoints import classifiers, length
 
     lines = [
-        "| checkpoint | parameters | data | measured top-1 | measured error | published error | "
-        "training |",
-        "|---|---|---|---|---|---|---|",
+        "| checkpoint | input | parameters | data | measured top-1 | measured error | "
+        "published error | training |",
+        "|---" * 8 + "|",
     ]
     for name in classifiers():
         card = zoo.card(name)
@@ -27,7 +27,8 @@ def table() -> str:
         training = card.training
         epochs, seconds = length(training)
         lines.append(
-            f"| `{name}` | {card.params / 1e6:.2f}M | {top1.dataset} {top1.split}, {top1.n} | "
+            f"| `{name}` | {card.summary} | {card.params / 1e6:.2f}M | "
+            f"{top1.dataset} {top1.split}, {top1.n} | "
             f"{top1.value:.2%} | {1 - top1.value:.2%} | {training.published or '–'} | "
             f"{epochs} epochs, {seconds / 60:.0f} min, {training.device}, "
             f"{training.backend} |"

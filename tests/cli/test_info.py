@@ -65,3 +65,8 @@ def test_info_of_an_unknown_name(capsys):
     assert captured.err.count("\n") == 1
     assert "Did you mean 'maxnorm_mlp3.test'?" in captured.err
     assert main(["info", "no/such/folder"]) == 2
+
+
+def test_info_of_an_architecture_shows_its_checkpoint_beside_it(capsys):
+    assert main(["info", "maxnorm_mlp3"]) == 0
+    assert "maxnorm_mlp3.test: 16x16 pixels, 10 classes, units=20" in capsys.readouterr().out

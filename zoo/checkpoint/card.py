@@ -239,6 +239,16 @@ class Card:
     notes: tuple[str, ...] = field(default=(), metadata={"optional": True})
 
     @property
+    def summary(self) -> str:
+        """What sets the checkpoint apart among those of its architecture, in a few words."""
+        height, width = self.preprocess.size
+        words = [f"{height}x{width} pixels"]
+        if self.labels:
+            words.append(f"{len(self.labels)} classes")
+        words += [f"{key}={self.args[key]}" for key in ("width", "units") if key in self.args]
+        return ", ".join(words)
+
+    @property
     def weight_files(self) -> tuple[str, ...]:
         """Names of the files with the weights, in order; () where `files` has no complete set."""
         shards = sorted(name for name in self.files if _SHARD.fullmatch(name))

@@ -68,12 +68,21 @@ def _print_architecture(info: dict[str, Any]) -> None:
             ("operations", f"{info['multiply_adds']:,} multiply-adds for one input"),
             ("paper", info["paper"]),
             ("published", info["published"] or "nothing"),
-            ("checkpoints", ", ".join(info["checkpoints"]) or "none"),
+            *(("checkpoint", _in_short(checkpoint)) for checkpoint in info["checkpoints"]),
         ]
     )
     print("options for zoo.create")
     for name, option in options.items():
         print(f"  {name:{names}}  {option['default']!r:{defaults}}  {option['allowed']}")
+
+
+def _in_short(checkpoint: str) -> str:
+    """A checkpoint and what it takes, which often is less than the published net."""
+    from zoo.hub import index
+
+    if not index.is_here(checkpoint):
+        return f"{checkpoint}, to be downloaded"
+    return f"{checkpoint}: {index.card(checkpoint).summary}"
 
 
 def _print_card(card: Any) -> None:

@@ -1,5 +1,6 @@
 """Pretrained models by name."""
 
+import logging
 import os
 
 import keras
@@ -10,6 +11,9 @@ from zoo.hub import remote
 from zoo.hub.index import locate
 from zoo.models.freeze import check_freeze
 from zoo.models.freeze import freeze as freeze_layers
+
+_log = logging.getLogger("zoo")
+_named: set[str] = set()  # default checkpoints that were named to the user
 
 
 def load(
@@ -23,7 +27,8 @@ def load(
     """A pretrained model.
 
     Args:
-        name: str or path: "architecture.tag", an architecture (its default checkpoint),
+        name: str or path: "architecture.tag", an architecture (its default checkpoint, which
+            the first load names: often it is slimmer than the published net),
             "hf://org/name" or "hf://org/name@revision" (branch, tag or commit) of the Hugging Face
             Hub, or a folder. What is downloaded stays in the standard Hub cache.
         num_classes: int, None for the published classifier; K for the pretrained body with a new
@@ -75,4 +80,10 @@ def load(
         if place.repo is None or not remote.repair(place.repo, place.folder):
             raise
         model = build()
+    if place.name is not None and name != place.name and place.name not in _named:
+        _named.add(place.name)
+        _log.warning(
+            "%s is the checkpoint %s here (%s); zoo.create(%r) builds the published net.",
+            *(name, place.name, model.zoo_card.summary, name),
+        )
     return freeze_layers(model, freeze, model.zoo_card.head)
