@@ -66,6 +66,7 @@ def test_no_script_draws_random_numbers_without_a_seed(path):
             assert generator or not legacy, f"line {node.lineno}: {called}"
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("name", FAST)
 def test_quick_figures_write_their_files_and_repeat_exactly(name, tmp_path, capsys):
     script = importlib.import_module(f"examples.figures.{name}")
@@ -254,6 +255,7 @@ def test_every_figure_is_by_a_script_that_exists():
         assert len((gallery.FOLDER / f"{name}.png").read_bytes()) < 80_000
 
 
+@pytest.mark.release
 def test_a_detector_learns_and_looks_at_photos(tmp_path, capsys):
     photos.write(tmp_path, "train")
     photos.write(tmp_path, "val", side=48)

@@ -21,17 +21,26 @@ GOLDEN = json.loads(golden.PATH.read_text())
 
 @functools.cache
 def built(name):
-    """Golden facts of a default model and the shapes of its kernels."""
+    """Golden facts of a default model, the shapes of its kernels, and the layers of its graph."""
     model = golden.build(name)
     kernels = {tuple(v.shape) for v in model.trainable_variables if v.path.endswith("kernel")}
-    return golden.describe(model), kernels
+    return golden.describe(model), kernels, len(model.layers)
 
 
-@pytest.mark.parametrize("name", variants("classification"))
+def release(names):
+    """The names, those of the deepest nets for a release."""
+    deepest = [n for n in names if "2402" in n]
+    return [pytest.param(n, marks=pytest.mark.release if n in deepest else ()) for n in names]
+
+
+@pytest.mark.parametrize("name", release(variants("classification")))
 def test_names_and_cost_are_frozen(name):
     assert built(name)[0] == GOLDEN[name]
+    # A graph that is as deep as the net dies of recursion.
+    assert built(name)[2] < 20 or GOLDEN[name]["weight_layers"] < 200
 
 
+@pytest.mark.release
 def test_orthonormal_for_every_kernel_shape():
     shapes = set().union(*(built(name)[1] for name in variants("classification")))
     for shape in shapes:
