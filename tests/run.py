@@ -5,7 +5,8 @@
     python tests/run.py tests/layers -- -k crelu          some of them; after `--` for pytest
 
 Every file runs in a process of its own, forked from one that has imported the backend. A test
-marked `once` runs on the first backend only, one marked `release` where several are run. Logs are kept in `--logs`.
+marked `once` runs on the first backend only, one marked `release` where several are run. Logs are
+kept in `--logs`.
 """
 
 import argparse
@@ -96,9 +97,9 @@ def run(arguments: argparse.Namespace, logs: Path) -> int:
     while waiting or running:
         while waiting and running < arguments.jobs:
             backend, file = waiting.popleft()
-            left_out = [] if len(arguments.backends) > 1 else ["release"]
-        left_out += [] if backend == first else ["once"]
-        marks = ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
+                left_out = [] if len(arguments.backends) > 1 else ["release"]
+            left_out += [] if backend == first else ["once"]
+            marks = ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
             log = logs / f"{backend}-{file.removesuffix('.py').replace('/', '-')}.txt"
             quiet = ["-q", "-pno:cacheprovider", "-Wignore::pytest.PytestAssertRewriteWarning"]
             options = [*quiet, "--durations=10", *marks, *arguments.pytest]

@@ -80,6 +80,7 @@ def test_four_devices(one_device, tmp_path):
     assert_equal(tmp_path, one_device)
 
 
+@pytest.mark.release
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there")
 def test_two_processes(one_device, tmp_path):
     chief, other = pair(tmp_path)
@@ -88,6 +89,7 @@ def test_two_processes(one_device, tmp_path):
     assert_equal(tmp_path, one_device)
 
 
+@pytest.mark.release
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there")
 def test_a_worker_is_killed_and_the_pair_started_again(tmp_path):
     """Within an epoch, of which a state is saved at every step."""
@@ -111,6 +113,7 @@ def test_a_worker_is_killed_and_the_pair_started_again(tmp_path):
         np.testing.assert_allclose(ours[key], theirs[key], atol=1e-5, rtol=1e-5, err_msg=key)
 
 
+@pytest.mark.release
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there")
 def test_resume_on_another_number_of_devices(tmp_path):
     """Two epochs on one device, stopped in the third, ended on two devices."""
