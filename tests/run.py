@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace, logs: Path) -> int:
     while waiting or running:
         while waiting and running < arguments.jobs:
             backend, file = waiting.popleft()
-                left_out = [] if len(arguments.backends) > 1 else ["release"]
+            left_out = [] if len(arguments.backends) > 1 else ["release"]
             left_out += [] if backend == first else ["once"]
             marks = ["-m", " and ".join(f"not {mark}" for mark in left_out)] if left_out else []
             log = logs / f"{backend}-{file.removesuffix('.py').replace('/', '-')}.txt"
