@@ -96,7 +96,7 @@ class Batches:
         if mixing:  # the partner of a picture is the next one of the whole batch
             rows = np.append(rows, (rows[-1] + 1) % self.size)
         index = order[step * self.size : (step + 1) * self.size][rows]
-        cut = DRAWS if self.crops else 0
+        cut = getattr(self.images.x, "DRAWS", DRAWS) if self.crops else 0
         rng = np.random.default_rng([self.seed, epoch, step])
         draws = rng.random((self.size, cut + self.draws), "float32")[rows]
         if self.crops:
