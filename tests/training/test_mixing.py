@@ -93,7 +93,7 @@ def test_parts_and_resumed_epochs_give_the_same_mixtures(kind):
 @pytest.mark.once
 def test_sides_of_the_epochs():
     how = dataclasses.replace(toy.PROOF.preprocess, size=(12, 12))
-    batches = Batches(coloured(), 8, 0, how=how, sides=(6, 6, 10))
+    batches = Batches(coloured(), 8, 0, crops=how, sides=(6, 6, 10))
     sides = [items(batches.epoch(e, 0, "memory"))[0][0]["image"].shape[1] for e in range(4)]
     assert sides == [6, 6, 10, 10]
 
