@@ -128,6 +128,7 @@ def test_measured_again_on_the_console(finished, folder, tmp_path, capsys):
     assert "zoo publish" in capsys.readouterr().err
 
 
+@pytest.mark.release
 def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatch):
     recipe, run, _ = finished
     step_done = RunGuard.on_train_batch_end
@@ -151,6 +152,7 @@ def test_stopped_within_a_round_and_started_again(finished, tmp_path, monkeypatc
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.release
 def test_signals_averages_and_passes(folder, tmp_path):
     """Two updates of two passes over one photo each, probed behind each update."""
     recipe = dataclasses.replace(RECIPE, data=str(folder), steps=2, round=1, accumulate=2)
@@ -170,6 +172,7 @@ def test_signals_averages_and_passes(folder, tmp_path):
     )
 
 
+@pytest.mark.release
 def test_a_diverged_training_tells_its_signals(folder, tmp_path):
     recipe = dataclasses.replace(RECIPE, data=str(folder), learning_rate=1e30, warmup_steps=0)
     with pytest.raises(Diverged):
@@ -206,6 +209,7 @@ def test_fine_tuning_a_detector_for_other_classes(finished, tmp_path):
         np.testing.assert_array_equal(old[path], new[path])
 
 
+@pytest.mark.release
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="trains on one device")
 def test_two_devices_are_as_one(folder, tmp_path):
     """Where nothing is left to chance: all anchors and all proposals are learned from."""
@@ -232,6 +236,7 @@ def test_two_devices_are_as_one(folder, tmp_path):
     assert logs[1]["loss"] == pytest.approx(logs[0]["loss"], rel=1e-4)
 
 
+@pytest.mark.release
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="trains on one device")
 def test_two_processes_validate(folder, tmp_path):
     """Each its share of the photos, while neither waits for the other's devices."""

@@ -90,7 +90,7 @@ def test_every_optimizer_is_made(name):
         ({"schedule": "constant"}, "warmup_epochs is for"),
         ({"optimizer": "sdg"}, "Did you mean 'sgd'"),
         ({"optimizer": "adam", "multipliers": {"head_dense/*": 2.0}}, "multipliers are for"),
-        ({"clip_norm": -1.0}, "clip_norm must be at least 0"),
+        ({"clip_norm": -1.0}, "clip_norm must be a number of at least 0"),
     ],
 )
 def test_bad_settings(settings, message):

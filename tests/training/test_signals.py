@@ -85,6 +85,7 @@ def test_killed_and_started_again(whole, killed, tmp_path):
     assert log_of(run) == log_of(whole)
 
 
+@pytest.mark.release
 @several
 def test_two_processes(whole, tmp_path):
     for process in pair(tmp_path, *SETTINGS, name="toy"):
@@ -116,6 +117,6 @@ def test_targets_are_those_of_the_loss():
 
 def test_a_period_below_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("training.data.read", lambda name, split, *_, **__: toy.images(split))
-    with pytest.raises(ZooError, match="every must be an integer >= 1"):
+    with pytest.raises(ZooError, match="signals_every must be an integer of at least 0"):
         train.train(changed(signals_every=-1), tmp_path / "run", "")
     assert not (tmp_path / "run").exists()

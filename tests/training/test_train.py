@@ -125,6 +125,7 @@ def test_killed_in_an_epoch_and_started_again(uninterrupted, tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
 
 
+@pytest.mark.release
 @once
 def test_killed_twenty_times_at_random_moments(tmp_path):
     from tests.support.kills import EPOCHS
@@ -142,6 +143,7 @@ def test_killed_twenty_times_at_random_moments(tmp_path):
     assert_same_training(tmp_path / "killed", tmp_path / "whole")
 
 
+@pytest.mark.release
 @once
 def test_killed_while_writing_a_state_and_started_again(uninterrupted, tmp_path):
     process = start(tmp_path, call="die_while_writing_state 3")
