@@ -9,7 +9,7 @@ import pytest
 import zoo
 from tests.support import small_detector
 from tests.support.helpers import array
-from zoo.formats import plain_model
+from zoo.formats.keras_form import to_keras_layers
 from zoo.models.deferred import build_without_values
 
 pytestmark = pytest.mark.once
@@ -43,7 +43,7 @@ def settings(model):
 def test_networks_and_their_plain_forms(name, options, channels_first):
     model = zoo.create(name, num_classes=3, **options)
     shapes = settings(model)
-    plain = plain_model(model)
+    plain = to_keras_layers(model)
     settings(plain)
     x = np.random.default_rng(0).normal(size=(2, *options["input_shape"])).astype("float32")
     np.testing.assert_allclose(array(plain(x)), array(model(x)), atol=1e-4)
