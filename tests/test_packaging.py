@@ -11,7 +11,7 @@ import pytest
 import zoo
 from tests.support.helpers import run_python
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.release]
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = {"load", "create", "predict", "preprocess", "list_models", "list_weights", "card"}

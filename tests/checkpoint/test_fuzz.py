@@ -23,7 +23,7 @@ from zoo.checkpoint import FileEntry, load_checkpoint, parse_card, to_json
 from zoo.checkpoint.safetensors import parse_tensors
 from zoo.errors import CheckpointError
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.release]
 
 
 def cases(count: int) -> settings:

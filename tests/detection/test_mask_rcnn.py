@@ -182,6 +182,7 @@ def test_weights_file(model, tmp_path):
         np.testing.assert_array_equal(array(v), array(w))
 
 
+@pytest.mark.release
 def test_group_normalization_training_and_evaluation_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

@@ -286,6 +286,7 @@ two = run()
 }
 
 
+@pytest.mark.release
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="one device only")
 def test_equal_on_two_devices():
     code = TWO[keras.backend.backend()].replace("REPLICAS", REPLICAS) + (

@@ -162,6 +162,7 @@ for a, b in zip(one, two, strict=True):
 """
 
 
+@pytest.mark.release
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a strategy of TensorFlow")
 def test_equal_on_two_replicas():
     done = run_python(REPLICAS)

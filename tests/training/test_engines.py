@@ -68,6 +68,7 @@ def assert_equal(run, other, tolerance: float = 1e-5) -> None:
         assert rows[0][key] == pytest.approx(rows[1][key], abs=1e-5), key
 
 
+@pytest.mark.release
 @tensorflow_only
 def test_two_replicas_of_mirrored_strategy(one_device, tmp_path):
     finish(start(tmp_path, "--strategy=mirrored", "--devices=2", name="proof"))

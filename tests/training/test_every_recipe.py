@@ -145,6 +145,7 @@ def tiny(recipe: ClassificationRecipe) -> Images:
     return Images(x, np.arange(8), tuple("abcdefghij"))
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("name", few())
 def test_two_steps(name):
     recipe = PROGRAMS[name]

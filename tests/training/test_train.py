@@ -114,6 +114,7 @@ def test_stopped_by_sigterm_and_started_again(uninterrupted, tmp_path):
     assert_same_training(tmp_path, uninterrupted)
 
 
+@pytest.mark.release
 def test_killed_in_an_epoch_and_started_again(uninterrupted, tmp_path):
     process = start(tmp_path, "--checkpoint-minutes", "0")
     signal_at("Epoch 3/", process, signal.SIGKILL)
@@ -167,6 +168,7 @@ def test_a_full_disk_loses_nothing_older(uninterrupted, tmp_path):
     assert_same_training(tmp_path, uninterrupted)
 
 
+@pytest.mark.release
 @once
 def test_a_disk_that_stays_full(tmp_path):
     output = finish(start(tmp_path, call="fill_the_disk_from 3"), code=1)
