@@ -267,7 +267,7 @@ def test_accumulation_is_the_whole_batch(clip_norm):
     """Two passes of 8 images make the update that one of 16 makes, where nothing looks at the
     batch."""
     options = {"model_args": {"units": 24, "norm": "none"}, "clip_norm": clip_norm, "crop": 0}
-    options |= {"schedule": "steps", "epochs": 2, "flip": False}
+    options |= {"schedule": "steps", "epochs": 2, "flip": False, "warmup_epochs": 0}
     data = toy.images()
     kernels = []
     for accumulate in (1, 2):
