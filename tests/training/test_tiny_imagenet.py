@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_written_is_read_into_memory(folder, monkeypatch
     def refuse(*_):
         raise OSError("read-only")
 
-    monkeypatch.setattr(tiny_imagenet, "_write", refuse)
+    monkeypatch.setattr(tiny_imagenet, "write_array", refuse)
     np.testing.assert_array_equal(read("tiny_imagenet", "test", root.parent).x, arrays["test"][0])
     assert "stay in memory" in capsys.readouterr().out
 

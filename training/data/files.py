@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.files import replaced
 
 # Stored images (N, H, W[, C]) of an integer type, and labels (N,), both as the source gives them.
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -43,6 +44,16 @@ def grid(image: np.ndarray, height: int, width: int) -> np.ndarray:
     tail = image.shape[2:]
     tiles = image.reshape(rows, height, columns, width, *tail).swapaxes(1, 2)
     return tiles.reshape(rows * columns, height, width, *tail)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes a .npy file, whole or not at all.
+
+    Raises:
+        OSError: a full disk or an unwritable folder.
+    """
+    with replaced([path]) as (partial,), partial.open("wb") as file:
+        np.save(file, array)
 
 
 def sha256(array: np.ndarray) -> str:

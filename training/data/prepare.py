@@ -21,7 +21,7 @@ def prepare(name: str, data_dir: str | Path, to: str | Path, file_format: str = 
     """Make the folder of tensorflow-datasets for a set that is at hand in other files.
 
     Args:
-        name: "cifar10", "mnist", "usps" or "coil20".
+        name: a key of `BUILDERS`.
         data_dir: where `read` finds the set's repacked or original files.
         to: the folder that becomes a data_dir of `read` and of tensorflow-datasets.
         file_format: "array_record", which is read without TensorFlow, or "tfrecord", which
@@ -56,7 +56,7 @@ def prepare(name: str, data_dir: str | Path, to: str | Path, file_format: str = 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.data.prepare", description=__doc__)
-    parser.add_argument("name", help="cifar10, mnist, usps or coil20")
+    parser.add_argument("name", help="cifar10, coil20, mnist, tiny_imagenet or usps")
     parser.add_argument("--data-dir", default="data", help="folder of the set's files")
     parser.add_argument("--to", required=True, help="folder that the prepared set goes to")
     parser.add_argument("--file-format", default=FORMATS[0], help=" or ".join(FORMATS))

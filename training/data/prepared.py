@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from training.data.files import Arrays, decoding
+from training.data.files import Arrays, decoding, write_array
 from training.data.pictures import Pictures
 from zoo.errors import MissingFileError, ZooError
 
@@ -111,7 +111,7 @@ def pictures(version_folder: Path, split: str) -> tuple[Pictures, np.ndarray]:
         with decoding(version_folder):
             y = _labels(examples)
         with contextlib.suppress(OSError):
-            _keep(path, y)
+            write_array(path, y)
     return Pictures(_Field(examples, "image"), f"{version_folder} ({split})"), y
 
 
@@ -131,16 +131,6 @@ def _kept(path: Path, size: int) -> np.ndarray | None:
         if (y.shape, y.dtype) == ((size,), np.dtype(np.int64)):
             return y
     return None
-
-
-def _keep(path: Path, y: np.ndarray) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.save(file, y)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def download(name: str, data_dir: Path, file_format: str | None = None) -> Path:

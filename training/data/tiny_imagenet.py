@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.data.files import Arrays, decoding
+from training.data.files import Arrays, decoding, write_array
 from zoo.errors import ZooError
 
 FOLDER = "tiny-imagenet-200"
@@ -93,7 +93,7 @@ def official(folder: Path, split: str) -> Arrays:
     if not stored.is_file():
         x = _decoded(paths)
         try:
-            _write(stored, x)
+            write_array(stored, x)
         except OSError as error:
             print(f"{stored} cannot be written ({error}); {len(x)} photos stay in memory.")
             return x, y
@@ -142,13 +142,3 @@ def _decoded(paths: list[Path]) -> np.ndarray:
             if done % 20_000 == 0:
                 print(f"{done} of {len(paths)} photos decoded", flush=True)
     return x
-
-
-def _write(path: Path, x: np.ndarray) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.save(file, x)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -2,7 +2,12 @@
 
 from training.data.builders.stored import Cifar10, Coil20, Mnist, StoredSet, TinyImagenet, Usps
 
-BUILDERS = {"cifar10": Cifar10, "mnist": Mnist, "usps": Usps, "coil20": Coil20}
-BUILDERS["tiny_imagenet"] = TinyImagenet
+BUILDERS = {
+    "cifar10": Cifar10,
+    "coil20": Coil20,
+    "mnist": Mnist,
+    "tiny_imagenet": TinyImagenet,
+    "usps": Usps,
+}
 
 __all__ = ["BUILDERS", "Cifar10", "Coil20", "Mnist", "StoredSet", "TinyImagenet", "Usps"]
