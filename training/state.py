@@ -48,7 +48,8 @@ def save_state(
     metadata = {"position": json.dumps(asdict(position))}
     name = f"state-{position.epoch:05d}-{position.step:07d}.safetensors"
     write_atomically(folder / name, save(arrays, metadata))
-    for old in states(folder)[KEEP:]:
+    # What a process left that was killed while it wrote is in no state's way, but as large as one.
+    for old in (*states(folder)[KEEP:], *folder.glob(".state-*.partial")):
         old.unlink()
 
 

@@ -156,6 +156,7 @@ def test_killed_while_writing_a_state_and_started_again(uninterrupted, tmp_path)
     newest.write_bytes(newest.read_bytes()[:5000])
     output = finish(start(tmp_path))
     assert "Going on after epoch 1 of 4" in output
+    assert not list(tmp_path.glob(".*.partial"))
     assert_same_training(tmp_path, uninterrupted)
 
 

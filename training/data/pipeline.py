@@ -124,7 +124,8 @@ class Batches:
 
     def _mixed(self, pixels, y, rng: np.random.Generator, rows: np.ndarray):
         """Pictures and labels mixed with those that follow them."""
-        shares = [rng.beta(a, a, self.size) if a else np.ones(self.size) for a in self.alphas]
+        alphas = (self.mixup, self.cutmix)
+        shares = [rng.beta(a, a, self.size) if a else np.ones(self.size) for a in alphas]
         draws = rng.random((self.size, 3))
         return mix(
             pixels[:-1],
@@ -137,11 +138,6 @@ class Batches:
             mixup=self.mixup > 0,
             cutmix=self.cutmix > 0,
         )
-
-    @property
-    def alphas(self) -> tuple[float, float]:
-        """Parameters of the Beta distributions of mixup and CutMix."""
-        return self.mixup, self.cutmix
 
     def epoch(self, epoch: int, first: int, kind: str):
         """What `fit` takes for the steps from `first` on of one epoch, by the way called `kind`."""
