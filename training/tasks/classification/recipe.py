@@ -18,7 +18,8 @@ class ClassificationRecipe(Recipe):
             "steps".
         modulation_steps: training steps with modulated errors, for a model with
             `modulation=True`; see `zoo.callbacks.ModulationCallback`.
-        modulation_band: outside of which errors are modulated, see there.
+        modulation_band: t, at least 1: errors are modulated where those of neighbouring layers
+            differ by a factor above t, see there.
         crop, jitter, lighting: augmentation, see `training.augment.Prepare`.
         resized_crop: whether a window of random size and shape is cut from each picture and
             scaled to the model's size, see `training.data.pictures`.
