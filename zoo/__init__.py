@@ -37,6 +37,7 @@ if TYPE_CHECKING or not _is_console_command():
         regularizers,
         signals,
     )
+    from zoo.checkpoint.save import save
     from zoo.creation import create
     from zoo.formats.conversion import convert
     from zoo.hub.index import card, list_weights
@@ -69,5 +70,6 @@ __all__ = [
     "preprocessing",
     "publish",
     "regularizers",
+    "save",
     "signals",
 ]

@@ -241,7 +241,7 @@ class TestSaveRefuses:
     def test_a_model_that_is_not_the_cards(self, tmp_path):
         card = make_card()
         wider = make_card(args={**card.args, "units": 6})
-        self.refused(make_model(wider), tmp_path / "x", card, "params must be")
+        self.refused(make_model(wider), tmp_path / "x", card, "it has hidden1_dense/kernel")
         deeper = zoo.create("maxnorm_mlp5", **card.args)
         self.refused(deeper, tmp_path / "x", card, "params must be")
 

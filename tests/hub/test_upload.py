@@ -15,7 +15,7 @@ from zoo.hub.upload import prepare_upload
 pytestmark = pytest.mark.once
 
 TO = "hf://org/toy"
-NEEDED = ("args", "preprocess", "labels", "training", "license")
+NEEDED = ("preprocess", "labels", "training", "license")
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_model_without_a_card(to):
     for missing in NEEDED:
         fields = {name: getattr(card, name) for name in ("name", *NEEDED) if name != missing}
         refused(model, to, f"has no card yet: give {missing}=…", **fields)
-    refused(model, to, "give name=…, args=…, preprocess=…, labels=…, training=…, license=…")
+    refused(model, to, "give name=…, preprocess=…, labels=…, training=…, license=…")
     fields = {name: getattr(card, name) for name in ("name", *NEEDED)}
     upload = prepare_upload(model, to, TO, {**fields, "labels": list(card.labels)})
     assert upload.card.head == ("head_dense",)

@@ -59,8 +59,9 @@ def check_facts(card: Card, where: str, model: keras.Model, options: dict[str, A
                 f"batch_norm must be epsilon {layer.epsilon}, momentum {layer.momentum} as in "
                 f"layer {layer.name}. Received: {norm}",
             )
-    classes = options.get("num_classes")
-    if card.labels and classes is not None and len(card.labels) != classes:
+    classes = 0 if options.get("features") else options.get("num_classes")
+    # One output may tell two classes apart.
+    if card.labels and classes is not None and len(card.labels) not in _counts(classes):
         refuse(where, f"labels must be {classes}, as many as classes. Received: {len(card.labels)}")
     preprocess = card.preprocess
     shape = model.input_shape[1:]
@@ -77,3 +78,8 @@ def check_facts(card: Card, where: str, model: keras.Model, options: dict[str, A
     for layer in card.head:
         if not paths_in([layer], paths):
             refuse(where, f"head: {card.architecture} has no weights in a layer {layer!r}")
+
+
+def _counts(classes: int) -> tuple[int, ...]:
+    """How many labels a model of so many classes may have."""
+    return (1, 2) if classes == 1 else (classes,)

@@ -362,6 +362,11 @@ def _ranges(card: Card) -> Iterator[tuple[str, Any, str, Any]]:
     yield "label_ids", card.label_ids, allowed, fits
 
 
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's; of what has no place on a card its text, to be refused."""
+    return value.tolist() if hasattr(value, "tolist") else repr(value)
+
+
 def _format(value: Any, indent: str = "") -> str:
     """JSON with one field a line, but lists of plain values (labels, shapes) in one line."""
     inner = indent + "  "
@@ -372,6 +377,6 @@ def _format(value: Any, indent: str = "") -> str:
         items = [_format(v, inner) for v in value]
         brackets = "[]"
     else:
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, default=_plain)
     body = ",\n".join(inner + item for item in items)
     return f"{brackets[0]}\n{body}\n{indent}{brackets[1]}"

@@ -93,11 +93,11 @@ def save_checkpoint(
     card = parse_card(to_json(card).encode(), where)
     variant, args = resolve(card, where)
     own = build_without_values(lambda: create_model(card, where, args))
-    check_facts(card, where, own, variant.options | args)
     expected, received = specs_of(own, card, where), specs_of(model, card, where)
     problems = compare_shapes(*(_shapes(specs) for specs in (received, expected)))
     if problems:
         refuse(where, f"the model is not {card.architecture} with the args: it {problems[0]}")
+    check_facts(card, where, own, variant.options | args)
 
     for variable in model.weights:
         _stored(variable, expected[variable.path][1], where)  # refused before anything is written
@@ -152,7 +152,7 @@ def write_card(
     """
     folder = Path(folder)
     older = _files_before(folder)
-    curve = (folder / CURVE_FILE).exists()
+    curve = bool(card.training.curve) and (folder / CURVE_FILE).exists()
 
     def complete(entries: Mapping[str, FileEntry]) -> Card:
         files = card.files if contents is None else {name: entries[name] for name in contents}
@@ -297,13 +297,11 @@ def _card_now(
     card: Card, args: dict[str, Any], wanted: dict[str, Any], num_classes: int | None
 ) -> Card:
     """The card of a model that was asked for with other arguments, as far as it still holds."""
-    if "features" in wanted:
-        return dataclasses.replace(card, labels=(), label_ids=())
     if wanted:
         card = dataclasses.replace(card, args=args | wanted)
-    if num_classes is not None:
+    if num_classes is not None or "features" in wanted:
         card = dataclasses.replace(card, labels=(), label_ids=(), metrics=())
-    if num_classes == 0:
+    if num_classes == 0 or "features" in wanted:
         card = dataclasses.replace(card, head=())
     return card
 

@@ -62,6 +62,8 @@ def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
             "Measured by this project on the files of this folder, with:",
             _code("\n".join(commands), "sh"),
         ]
+    else:
+        parts.append("Nothing was measured with these weights.")
     training = card.training
     parts += ["## Training", _table(("what", "value"), _facts(card))]
     if card.notes:

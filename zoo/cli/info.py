@@ -104,6 +104,7 @@ def _print_card(card: Any) -> None:
                 (m.name, f"{m.value:.4g} on {m.dataset} {m.split} ({m.n:,} images): {m.command}")
                 for m in card.metrics
             ),
+            *([] if card.metrics else [("measured", "nothing")]),
             ("published", training.published),
             ("input", f"{size}, {resize}"),
             ("classes", f"{len(card.labels)}: {labels}" if labels else "no labels"),

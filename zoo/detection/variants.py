@@ -1,6 +1,6 @@
 """Detectors by name: Mask R-CNN on every backbone of the zoo."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -44,8 +44,8 @@ class Detector(Variant):
             **read_options(mask_rcnn, ("backbone", "name", "options")),
         }
 
-    def build(self, **options: Any) -> MaskRCNN:
-        return mask_rcnn(self.backbone, **self.parse(options), name=self.name)
+    def construct(self, args: Mapping[str, Any]) -> MaskRCNN:
+        return mask_rcnn(self.backbone, **args, name=self.name)
 
 
 def mask_rcnn(

@@ -11,6 +11,24 @@ from zoo.models.torch_names import TorchNames
 
 
 @dataclass(frozen=True)
+class Built:
+    """What a model was built of; on the model as `zoo_built`, until it is copied.
+
+    Attributes:
+        architecture: str. Name of the variant.
+        args: mapping of str to values. Options that were given, normalized.
+
+    Example:
+
+    >>> zoo.create("maxnorm_mlp3", num_classes=2).zoo_built
+    Built(architecture='maxnorm_mlp3', args={'num_classes': 2})
+    """
+
+    architecture: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Variant:
     """One row of a family's table.
 
@@ -86,4 +104,11 @@ class Variant:
         Raises:
             ZooError: as `parse`, and for options that do not fit each other.
         """
-        return self.family(**self.fixed, **{**self.defaults, **self.parse(options)}, name=self.name)
+        args = self.parse(options)
+        model = self.construct(args)
+        model.zoo_built = Built(self.name, args)
+        return model
+
+    def construct(self, args: Mapping[str, Any]) -> keras.Model:
+        """`build` of options that are normalized already."""
+        return self.family(**self.fixed, **{**self.defaults, **args}, name=self.name)
