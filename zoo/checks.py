@@ -127,3 +127,25 @@ def seed(value: Any) -> int | None:
 def _is_number(value: Any) -> bool:
     """Arrays and tensors without dimensions are none: what they hold may change."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def model_name(value: Any) -> str:
+    """A name that Keras takes for a model.
+
+    Args:
+        value: what was received.
+
+    Returns:
+        str.
+
+    Raises:
+        ZooError: `value` is no text, empty, or has a "/", which separates names in paths.
+
+    Example:
+
+    >>> zoo.checks.model_name("left")
+    'left'
+    """
+    if not isinstance(value, str) or not value or "/" in value:
+        raise ZooError(f"name must be a text without '/'. Received: name={value!r}")
+    return str(value)

@@ -15,12 +15,18 @@ from zoo.registry import find
 
 
 def create(
-    name: str, *, backbone_weights: str | os.PathLike | None = None, **options: Any
+    architecture: str,
+    *,
+    name: str | None = None,
+    backbone_weights: str | os.PathLike | None = None,
+    **options: Any,
 ) -> keras.Model:
     """Builds an architecture with fresh weights.
 
     Args:
-        name: str, one of `zoo.list_models()`.
+        architecture: str, one of `zoo.list_models()`.
+        name: str, of the model, so that two of one architecture can be parts of another model;
+            None for the architecture's. Paths of variables do not depend on it.
         backbone_weights: str or path. For a detector, the checkpoint whose body it starts from,
             anything that `zoo.load` takes; its card gives the backbone's options.
         **options: arguments of the family's function, e.g. `num_classes`, `input_shape`,
@@ -41,10 +47,10 @@ def create(
     >>> zoo.create("mask_rcnn_resnet20", backbone_weights="resnet20", **small).name
     'mask_rcnn_resnet20'
     """
-    variant = find(name)
+    variant = find(architecture)
     if backbone_weights is None:
-        return variant.build(**options)
-    return _create_on(variant, backbone_weights, options)
+        return variant.build(name=name, **options)
+    return _create_on(variant, backbone_weights, name, options)
 
 
 def load_body(
@@ -82,12 +88,12 @@ def load_body(
 
 
 def _create_on(
-    variant: Variant, checkpoint: str | os.PathLike, options: dict[str, Any]
+    variant: Variant, checkpoint: str | os.PathLike, name: str | None, options: dict[str, Any]
 ) -> keras.Model:
     """A detector whose backbone has the weights of a checkpoint, and its options where `options`
     has no others."""
     body, body_options = load_body(variant, checkpoint)
-    model = build_without_values(lambda: variant.build(**{**body_options, **options}))
+    model = build_without_values(lambda: variant.build(name=name, **{**body_options, **options}))
     copy_weights(body, model.backbone, name="backbone_weights")
     fill(model, {})  # what stands on the body
     return model

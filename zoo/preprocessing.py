@@ -93,6 +93,28 @@ class Preprocess:
                     f"Received: {name}={reprlib.repr(received)}{count}"
                 )
 
+    def of_size(self, size: tuple[int, int]) -> "Preprocess":
+        """The same for arrays of another size: the crop keeps its share of the picture.
+
+        Args:
+            size: pair of ints, (height, width).
+
+        Raises:
+            ZooError: mean or std are given per pixel.
+
+        Example:
+
+        >>> zoo.preprocessing.IMAGENET.of_size((112, 112)).resize
+        128
+        """
+        if max(len(self.mean), len(self.std)) > self.channels:
+            raise ZooError(
+                f"Preprocess: mean and std are given for each pixel of {self.size}, so pictures "
+                f"cannot be prepared for another size. Received: size={size}"
+            )
+        resize = max(1, round(min(size) * self.resize / min(self.size)))
+        return dataclasses.replace(self, size=size, resize=resize)
+
 
 def _python(value: Any) -> Any:
     if isinstance(value, list | tuple | np.ndarray):

@@ -243,7 +243,7 @@ class TestSaveRefuses:
         wider = make_card(args={**card.args, "units": 6})
         self.refused(make_model(wider), tmp_path / "x", card, "it has hidden1_dense/kernel")
         deeper = zoo.create("maxnorm_mlp5", **card.args)
-        self.refused(deeper, tmp_path / "x", card, "params must be")
+        self.refused(deeper, tmp_path / "x", card, "has in addition hidden4_dense/kernel")
 
     @pytest.mark.parametrize(
         ("changes", "words"),

@@ -219,6 +219,52 @@ def test_without_the_head(pair, options):
         assert weights.keys() == {"head_dense/kernel", "head_dense/bias"}
 
 
+def test_a_new_head(state, caplog):
+    """For another number of classes exactly the classifier is new, and that is said."""
+    before = convert18(state)
+    assert (before.zoo_new, caplog.messages) == ((), [])
+    model = convert18(state, num_classes=np.int64(5), name="mine")
+    assert (model.name, model.output_shape) == ("mine", (None, 5))
+    assert model.zoo_new == ("head_dense/kernel", "head_dense/bias")
+    assert "NEW head: resnet18 has 5 classes now; head_dense/kernel" in caplog.text
+    for a, b in zip(before.weights, model.weights, strict=True):
+        assert a.path == b.path
+        if b.path not in model.zoo_new:
+            np.testing.assert_array_equal(array(a), array(b), a.path)
+    assert np.abs(array(model.get_layer("head_dense").kernel)).max() > 0
+    without = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    with pytest.raises(CheckpointError, match=r"lacks fc\.weight, fc\.bias"):
+        convert18(without, num_classes=5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_safetensors(state, tmp_path, dtype):
+    from safetensors.torch import save_file
+
+    def cast(value):
+        tensor = torch.tensor(value)
+        return tensor.to(getattr(torch, dtype)) if tensor.is_floating_point() else tensor
+
+    path = tmp_path / "net.bin"  # known by what is in it
+    tensors = {name: cast(value) for name, value in state.items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+    model, expected = convert18(path), convert18(tensors)
+    for a, b in zip(model.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(array(a), array(b), a.path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"net\.bin: has .* bytes of data"):
+        convert18(path)
+
+
+def test_a_converted_model_is_kept(state, tmp_path):
+    model = convert18(state, num_classes=2)
+    card = zoo.save(model, tmp_path / "pets", labels=["cat", "dog"])
+    assert card.preprocess == model.zoo_preprocess
+    again = zoo.load(tmp_path / "pets")
+    for a, b in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(array(a), array(b), a.path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -252,8 +298,8 @@ def test_bad_arguments(state, tmp_path):
             zoo.convert(state, architecture)
     with pytest.raises(ZooError, match="Did you mean 'width'"):
         zoo.convert(state, "resnet18", widht=2)
-    with pytest.raises(CheckpointError, match=r"of shape \(3, 16\), not \(5, 16\)"):
-        convert18(state, num_classes=5)
+    with pytest.raises(ZooError, match="num_classes must be an integer"):
+        convert18(state, num_classes="five")
     with pytest.raises(CheckpointError, match="must be a dict"):
         zoo.convert([1], "resnet18")
     with pytest.raises(CheckpointError, match=r"no\.pth: is missing"):

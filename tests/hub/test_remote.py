@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from tests.support.checkpoints import edit_card, predict
-from tests.support.children import call, card_name, fetch, imported, listed, load, with_pins
+from tests.support.children import (
+    call,
+    card_name,
+    fetch,
+    imported,
+    listed,
+    load,
+    load_at,
+    with_pins,
+)
 from tests.support.loopback import OWNER, READER
 from tests.support.loopback.faults import Fault
 from zoo.errors import CheckpointError, HubError, ZooError
@@ -50,6 +59,13 @@ def test_what_is_asked_for(hub, folder, published, home):
     assert all(files[name] == (folder / name).read_bytes() for name in FILES)
     assert hub.count("zoo.json", "GET") == hub.count("model.safetensors", "GET") == 1
     assert {r.path.rpartition("/")[2] for r in hub.requests} == FILES
+
+
+def test_a_shape_that_does_not_fit_takes_the_card_alone(hub, published, home):
+    error = call(hub.environment(home), load_at, f"hf://{REPO}", (8, 8, 1)).error
+    with pytest.raises(ZooError, match=r"is for input_shape=\(4, 4, 1\) alone"):
+        raise error
+    assert hub.count("model.safetensors", "GET") == 0
 
 
 def test_a_cached_commit_makes_no_request(hub, published, home, template):

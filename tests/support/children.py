@@ -88,12 +88,17 @@ def fetch(repo: str, revision: str = "main", sha256: str | None = None) -> dict[
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def load(name: str) -> Any:
+def load(name: str, **options: Any) -> Any:
     """Predictions of `zoo.load(name)`."""
     import zoo
     from tests.support.checkpoints import predict
 
-    return predict(zoo.load(name))
+    return predict(zoo.load(name, **options))
+
+
+def load_at(name: str, input_shape: tuple[int, ...]) -> Any:
+    """Predictions of `zoo.load(name, input_shape=…)`."""
+    return load(name, input_shape=input_shape)
 
 
 def card_name(name: str) -> str:

@@ -25,10 +25,12 @@ def resolve(card: Card, where: str) -> tuple[Variant, dict[str, Any]]:
         raise CheckpointError(f"{where}: args: {error}") from None
 
 
-def create_model(card: Card, where: str, args: dict[str, Any]) -> keras.Model:
-    """A model of the card's architecture."""
+def create_model(
+    card: Card, where: str, args: dict[str, Any], name: str | None = None
+) -> keras.Model:
+    """A model of the card's architecture, called `name` or as that."""
     try:
-        return find(card.architecture).build(**args)
+        return find(card.architecture).build(name=name, **args)
     except ValueError as error:  # each may be right and all together not, e.g. too small an image
         raise CheckpointError(f"{where}: args: {error}") from error
 

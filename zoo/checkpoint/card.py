@@ -26,7 +26,7 @@ _MAX_SIDE = 4096  # pixels: no card makes `zoo.predict` fill the memory with one
 _NESTED = (Mapping, list, tuple)
 
 # What the arguments of architectures are made of; `zoo.models.options` judges them.
-Argument = None | bool | int | float | str | tuple[int, ...]
+Argument = None | bool | int | float | str | tuple[int | None, ...]
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ shapes and dtypes proved to be those of the model.
 """
 
 import dataclasses
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -26,6 +24,7 @@ from zoo.checkpoint.card import (
     to_json,
 )
 from zoo.checkpoint.files import Content, read_card, write_files
+from zoo.checkpoint.plan import plan
 from zoo.checkpoint.readme import CURVE_FILE, readme
 from zoo.checkpoint.schema import refuse
 from zoo.checkpoint.tensors import (
@@ -37,11 +36,9 @@ from zoo.checkpoint.tensors import (
     read_weights,
     split,
 )
-from zoo.errors import CheckpointError, ZooError
-from zoo.models.deferred import TooManyWeights, build_without_values, fill
-from zoo.models.transfer import compare_shapes, first_names, paths_in
-
-_log = logging.getLogger("zoo")
+from zoo.errors import CheckpointError
+from zoo.models.deferred import build_without_values, fill
+from zoo.models.transfer import compare_shapes, warn_of_new_head
 
 
 def save_checkpoint(
@@ -178,7 +175,9 @@ def load_checkpoint(
     num_classes: int | None = None,
     activation: str | None = "card",
     features: bool = False,
+    input_shape: tuple[int | None, ...] | None = None,
     name: str | None = None,
+    model_name: str | None = None,
 ) -> keras.Model:
     """Builds the model of a checkpoint folder, with its weights and its card as `zoo_card`.
 
@@ -193,15 +192,21 @@ def load_checkpoint(
             the checkpoint was published with.
         features: bool, True for the outputs of the stages, {"P2": stride 4, …}, in place of the
             head.
+        input_shape: tuple of int, (H, W, C) for another size than the card's, (None, None, C) for
+            any size, where the weights are not bound to theirs; None for the card's.
         name: str, the name that the card must have; None for any.
+        model_name: str, of the model; None for the architecture's. Paths of variables do not
+            depend on it.
 
     Returns:
-        keras.Model. Regularizers and constraints are live. Its card is true of it: after
-        `num_classes` without labels and figures, and with the arguments that build it.
+        keras.Model. Regularizers and constraints are live. Its card is true of it: with the
+        arguments that build it, after `num_classes` without labels and figures, and after
+        `input_shape` with the preprocessing for that size.
 
     Raises:
         CheckpointError: a file is missing, damaged, or does not fit. Nothing was loaded.
-        ZooError: the architecture does not take this `num_classes`, `activation` or `features`.
+        ZooError: the architecture does not take this `num_classes`, `activation` or `features`, or
+            the weights do not take this `input_shape`.
 
     Example:
 
@@ -215,53 +220,24 @@ def load_checkpoint(
     if name is not None and card.name != name:
         refuse(where, f"name must be {name!r} here. Received: {card.name!r}")
     check_sizes(folder, card)
-    variant, args = resolve(card, where)
-    wanted: dict[str, Any] = {} if activation == "card" else {"activation": activation}
-    if num_classes is not None:
-        wanted["num_classes"] = num_classes
-    if features:
-        if num_classes is not None:
-            raise ZooError("features and num_classes exclude each other: features have no head.")
-        wanted["features"] = features
-    wanted = variant.parse(wanted)
-
-    options = variant.options | args
-    own_args = args | {k: v for k, v in wanted.items() if k == "activation"}
-    try:
-        model = own = build_without_values(
-            lambda: create_model(card, where, own_args), most=card.params
-        )
-    except TooManyWeights:
-        refuse(where, f"params must be those of the args, which are more. Received: {card.params}")
-    check_facts(card, where, own, options)
-    expected = specs_of(own, card, where)
-    pretrained = set(expected)
-    if features:
-        model = build_without_values(lambda: create_model(card, where, args | wanted))
-        specs = specs_of(model, card, where)
-        pretrained = set(specs)
-        if not specs.items() <= expected.items():
-            refuse(where, "the weights of its feature pyramid are not those of the model")
-    if num_classes is not None:
-        if wanted["num_classes"] != options["num_classes"]:
-            model = build_without_values(lambda: create_model(card, where, args | wanted))
-        if num_classes and not card.head:
-            refuse(where, "head is empty: this checkpoint cannot take a new one (num_classes)")
-        pretrained = _body(card, where, expected, model)
-    arrays = read_weights(folder, card, expected)
+    planned = plan(
+        card,
+        where,
+        num_classes=num_classes,
+        activation=activation,
+        features=features,
+        input_shape=input_shape,
+        name=model_name,
+    )
+    model, pretrained = planned.model, planned.pretrained
+    arrays = read_weights(folder, card, planned.expected)
     for path in arrays.keys() - pretrained:
         del arrays[path]
     fill(model, arrays)
     new = tuple(v.path for v in model.weights if v.path not in pretrained)
     if new:
-        _log.warning(
-            "NEW head: %s has %d classes now; %s start fresh, the other %d tensors are pretrained.",
-            card.name,
-            num_classes,
-            first_names(new),
-            len(pretrained),
-        )
-    model.zoo_card = _card_now(card, args, wanted, num_classes)
+        warn_of_new_head(card.name, num_classes, new, len(pretrained))
+    model.zoo_card = planned.card
     model.zoo_new = new
     return model
 
@@ -291,26 +267,3 @@ def _files_before(folder: Path) -> set[str]:
         return set(read_card(folder).files)
     except CheckpointError:
         return set()
-
-
-def _card_now(
-    card: Card, args: dict[str, Any], wanted: dict[str, Any], num_classes: int | None
-) -> Card:
-    """The card of a model that was asked for with other arguments, as far as it still holds."""
-    if wanted:
-        card = dataclasses.replace(card, args=args | wanted)
-    if num_classes is not None or "features" in wanted:
-        card = dataclasses.replace(card, labels=(), label_ids=(), metrics=())
-    if num_classes == 0 or "features" in wanted:
-        card = dataclasses.replace(card, head=())
-    return card
-
-
-def _body(card: Card, where: str, expected: dict[str, Spec], model: keras.Model) -> set[str]:
-    """The names of the pretrained tensors in a model with another head: all but the head's."""
-    body = expected.keys() - paths_in(card.head, expected)
-    new = specs_of(model, card, where)
-    mine = new.keys() - paths_in(card.head, new)
-    if body != mine or any(new[path] != expected[path] for path in body):
-        refuse(where, "head does not name every layer that depends on the number of classes")
-    return body

@@ -44,8 +44,8 @@ class Detector(Variant):
             **read_options(mask_rcnn, ("backbone", "name", "options")),
         }
 
-    def construct(self, args: Mapping[str, Any]) -> MaskRCNN:
-        return mask_rcnn(self.backbone, **args, name=self.name)
+    def construct(self, args: Mapping[str, Any], name: str) -> MaskRCNN:
+        return mask_rcnn(self.backbone, **args, name=name)
 
 
 def mask_rcnn(

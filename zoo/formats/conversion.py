@@ -1,8 +1,7 @@
 """Published PyTorch checkpoints as models of the zoo."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -10,10 +9,11 @@ import numpy as np
 
 from zoo.checkpoint.schema import refuse, show
 from zoo.errors import ZooError
+from zoo.formats.safetensors_file import is_safetensors_file, read_safetensors_file
 from zoo.formats.torch_file import read_torch_file
 from zoo.models.deferred import build_without_values, fill
 from zoo.models.torch_names import TorchNames
-from zoo.models.transfer import compare_shapes
+from zoo.models.transfer import compare_shapes, warn_of_new_head
 from zoo.preprocessing import IMAGENET
 from zoo.registry import find, variants
 
@@ -21,6 +21,8 @@ from zoo.registry import find, variants
 def convert(
     state_dict: Mapping[str, Any] | str | os.PathLike,
     architecture: str,
+    *,
+    name: str | None = None,
     **options: Any,
 ) -> keras.Model:
     """A model of the zoo with the weights of a published PyTorch checkpoint.
@@ -33,17 +35,21 @@ def convert(
 
     Args:
         state_dict: mapping of str to array (NumPy, PyTorch, or whatever NumPy takes), or the path
-            of a file of `torch.save`, which is read without running anything of it. The tensors
-            may lie under "state_dict" or "model", and their names may begin with "module.".
-        architecture: str, name of the model.
+            of a file of `torch.save` or of safetensors, which is read without running anything of
+            it. The tensors may lie under "state_dict" or "model", and their names may begin with
+            "module.".
+        architecture: str, one of those above.
+        name: str, of the model; None for the architecture's.
         **options: as for `zoo.create`, e.g. `activation=None` for logits. What the tensors show
-            need not be said: `num_classes`, and `inner_bias`, `inner_norm` of SeqNets. With
-            `features=True` the tensors of the head are left out, with `num_classes=0` those of
-            the classifier.
+            need not be said: `num_classes`, and `inner_bias`, `inner_norm` of SeqNets. Another
+            `num_classes` than that of the tensors gives the pretrained body with a new classifier
+            (exactly that is new, and a warning says so). With `features=True` the tensors of the
+            head are left out, with `num_classes=0` those of the classifier.
 
     Returns:
         keras.Model. `zoo.preprocess` prepares photos for it as its authors did: standardized by
-        ImageNet's means, cut from the centre.
+        ImageNet's means, cut from the centre. `zoo_new` names the weights that are not the
+        checkpoint's: (), or those of a new head.
 
     Raises:
         ZooError: for an architecture without published weights, and for tensors that are missing,
@@ -52,6 +58,7 @@ def convert(
     Example:
 
     >>> model = zoo.convert("resnet50.pth", "resnet50")  # doctest: +SKIP
+    >>> model = zoo.convert("resnet50.safetensors", "resnet50", num_classes=5)  # doctest: +SKIP
     >>> model = zoo.convert(net.state_dict(), "seqnet50", activation=None)  # doctest: +SKIP
     """
     variant = find(architecture)
@@ -62,30 +69,36 @@ def convert(
             f"There are no PyTorch checkpoints for {architecture!r} that could be converted. "
             f"There are for: {', '.join(known)}."
         )
+    options = variant.parse(options)
     content: Any = state_dict
     where = "state_dict"
     if isinstance(state_dict, str | os.PathLike):
         where = os.fspath(state_dict)
-        content = read_torch_file(where)
+        read = read_safetensors_file if is_safetensors_file(where) else read_torch_file
+        content = read(where)
     tensors = _unwrap(content, where)
 
     left_out = None
+    if f"{source.classifier}.bias" in tensors:
+        options.setdefault("num_classes", tensors[f"{source.classifier}.bias"].size)
+        if options["num_classes"] != tensors[f"{source.classifier}.bias"].size:
+            left_out = source.classifier
     if options.get("features"):
         left_out = source.classifier.partition(".")[0]  # the head with all it has
-    elif options.get("num_classes") == 0:
-        left_out = source.classifier
     if left_out:
-        tensors = {k: v for k, v in tensors.items() if not k.startswith(f"{left_out}.")}
-    elif f"{source.classifier}.bias" in tensors:
-        options.setdefault("num_classes", tensors[f"{source.classifier}.bias"].size)
-    for option, name in source.tells.items():
-        options.setdefault(option, name in tensors)
-    model = build_without_values(lambda: variant.build(**options))
-    fill(model, _match(tensors, model, source, where))
+        tensors = {k: v for k, v in tensors.items() if not _is_of(k, left_out)}
+    for option, tensor in source.tells.items():
+        options.setdefault(option, tensor in tensors)
+    model = build_without_values(lambda: variant.build(name=name, **options))
+    new = [v.path for v in model.weights if _is_of(source.tensor(v.path), left_out)]
+    fill(model, _match(tensors, model, source, where, new))
+    model.zoo_new = tuple(new)
+    if new:
+        classes = options["num_classes"]
+        warn_of_new_head(architecture, classes, new, len(model.weights) - len(new))
     height, width, _ = model.input_shape[1:]
     if height and width:
-        shorter = round(min(height, width) * IMAGENET.resize / IMAGENET.size[0])
-        model.zoo_preprocess = replace(IMAGENET, size=(height, width), resize=shorter)
+        model.zoo_preprocess = IMAGENET.of_size((height, width))
     return model
 
 
@@ -116,11 +129,19 @@ def _array(value: Any, name: str, where: str) -> np.ndarray:
     return array
 
 
+def _is_of(tensor: str, module: str | None) -> bool:
+    return module is not None and tensor.startswith(f"{module}.")
+
+
 def _match(
-    tensors: Mapping[str, np.ndarray], model: keras.Model, source: TorchNames, where: str
+    tensors: Mapping[str, np.ndarray],
+    model: keras.Model,
+    source: TorchNames,
+    where: str,
+    new: Collection[str],
 ) -> dict[str, np.ndarray]:
-    """Variable path -> array, after the proof that both sides fit."""
-    variables = {source.tensor(v.path): v for v in model.weights}
+    """Variable path -> array of all but the new ones, after the proof that both sides fit."""
+    variables = {source.tensor(v.path): v for v in model.weights if v.path not in new}
     shapes = {name: _torch_shape(v.shape) for name, v in variables.items()}
     problems = compare_shapes({name: array.shape for name, array in tensors.items()}, shapes)
     problems += [

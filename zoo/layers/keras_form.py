@@ -31,13 +31,16 @@ class KerasForm:
         """
         if hasattr(layer, "keras_form"):
             return layer.keras_form(self, x, name)
-        kind = type(layer)
-        if kind.__module__.partition(".")[0] != "keras":
-            raise ZooError(
-                f"{layer.name}: there are no layers of Keras for a {kind.__name__}. Only networks "
-                "of the zoo's and Keras's layers have a plain form."
-            )
-        return self.copy(kind, layer, x, name)
+        for inner in layer._flatten_layers():  # itself first; a model may be a layer of another
+            kind = type(inner)
+            if kind.__module__.partition(".")[0] != "keras":
+                place = layer.name if inner is layer else f"{layer.name}, {inner.name}"
+                raise ZooError(
+                    f"{place}: there are no layers of Keras for a {kind.__name__} here. Only "
+                    "networks of the zoo's and Keras's layers have a plain form, and models within "
+                    "models only where they are of Keras's layers alone."
+                )
+        return self.copy(type(layer), layer, x, name)
 
     def chain(self, layers: Sequence[keras.Layer], x: Any, name: str) -> Any:
         """What layers in a row do to x."""
@@ -76,8 +79,13 @@ class KerasForm:
 
     def keep(self, layer: keras.Layer, weights: Sequence[Any]) -> None:
         """Notes the values of a layer's weights, in their order."""
-        values = map(to_numpy, weights)
-        self.values |= {v.path: a for v, a in zip(layer.weights, values, strict=True)}
+        for variable, value in zip(layer.weights, map(to_numpy, weights), strict=True):
+            if variable.path in self.values:
+                raise ZooError(
+                    f"The model has two variables called {variable.path}: its parts have a plain "
+                    "form one by one."
+                )
+            self.values[variable.path] = value
 
 
 def every_pixel(x: Any, strides: int, name: str) -> Any:

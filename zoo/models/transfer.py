@@ -1,11 +1,14 @@
 """Weights by the paths of their variables, from one network to another."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import keras
 
 from zoo.errors import ZooError
 from zoo.models.deferred import fill
+
+_log = logging.getLogger("zoo")
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -23,7 +26,8 @@ def copy_weights(
         name: str, of the source in errors; "" for the model's own.
 
     Raises:
-        ZooError: a variable is missing on either side, or of another shape. Nothing was changed.
+        ZooError: a variable is missing on either side, or of another shape; a network has two of
+            one path. Nothing was changed.
 
     Example:
 
@@ -69,6 +73,14 @@ def first_names(names: Sequence[str]) -> str:
     return ", ".join(name[:100] for name in names[:4]) + more
 
 
+def warn_of_new_head(name: str, classes: int | None, new: Sequence[str], pretrained: int) -> None:
+    """Says which weights of a model are not those that it was loaded from."""
+    _log.warning(
+        "NEW head: %s has %d classes now; %s start fresh, the other %d tensors are pretrained.",
+        *(name, classes, first_names(new), pretrained),
+    )
+
+
 def paths_in(layers: Iterable[str], paths: Iterable[str]) -> set[str]:
     """Those of the variable paths that belong to the layers."""
     starts = tuple(f"{layer}/" for layer in layers)
@@ -76,6 +88,13 @@ def paths_in(layers: Iterable[str], paths: Iterable[str]) -> set[str]:
 
 
 def _variables(model: keras.Model, but: Collection[str]) -> dict[str, keras.Variable]:
-    variables = {v.path: v for v in model.weights}
+    variables: dict[str, keras.Variable] = {}
+    for variable in model.weights:
+        if variable.path in variables:  # as in a model of two nets of one architecture
+            raise ZooError(
+                f"{model.name} has two variables called {variable.path}: copy the weights of its "
+                "parts one by one."
+            )
+        variables[variable.path] = variable
     left_out = paths_in(but, variables)
     return {path: v for path, v in variables.items() if path not in left_out}

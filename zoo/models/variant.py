@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import keras
 
+from zoo import checks
 from zoo.models.options import Option, parse_options, read_options
 from zoo.models.torch_names import TorchNames
 
@@ -92,10 +93,12 @@ class Variant:
         """
         return parse_options(self.name, self.signature, options)
 
-    def build(self, **options: Any) -> keras.Model:
+    def build(self, *, name: str | None = None, **options: Any) -> keras.Model:
         """The model with fresh weights.
 
         Args:
+            name: str or None. Of the model; None for the variant's. Paths of variables do not
+                depend on it.
             **options: some of those in `options`.
 
         Returns:
@@ -105,10 +108,10 @@ class Variant:
             ZooError: as `parse`, and for options that do not fit each other.
         """
         args = self.parse(options)
-        model = self.construct(args)
+        model = self.construct(args, self.name if name is None else checks.model_name(name))
         model.zoo_built = Built(self.name, args)
         return model
 
-    def construct(self, args: Mapping[str, Any]) -> keras.Model:
+    def construct(self, args: Mapping[str, Any], name: str) -> keras.Model:
         """`build` of options that are normalized already."""
-        return self.family(**self.fixed, **{**self.defaults, **args}, name=self.name)
+        return self.family(**self.fixed, **{**self.defaults, **args}, name=name)
