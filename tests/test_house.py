@@ -14,6 +14,7 @@ LADDER = """
 __main__
 cli
 zoo
+tuning
 creation
 tasks
 hub

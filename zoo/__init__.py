@@ -36,6 +36,7 @@ if TYPE_CHECKING or not _is_console_command():
         preprocessing,
         regularizers,
         signals,
+        tuning,
     )
     from zoo.checkpoint.save import save
     from zoo.creation import create
@@ -46,6 +47,7 @@ if TYPE_CHECKING or not _is_console_command():
     from zoo.preprocessing import preprocess
     from zoo.registry import list_models
     from zoo.tasks.classification import predict
+    from zoo.tuning.finetune import finetune
 
 __all__ = [
     "callbacks",
@@ -56,6 +58,7 @@ __all__ = [
     "create",
     "detection",
     "errors",
+    "finetune",
     "formats",
     "hub",
     "initializers",
@@ -72,4 +75,5 @@ __all__ = [
     "regularizers",
     "save",
     "signals",
+    "tuning",
 ]

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from zoo.cli import cache, info, predict, probe, publish
+from zoo.cli import cache, finetune, info, predict, probe, publish
 from zoo.cli import list as list_  # the module; the builtin is not used in this file
 from zoo.cli.quiet import quiet
 from zoo.errors import ZooError
@@ -18,6 +18,7 @@ COMMANDS = {
     "list": list_,
     "info": info,
     "predict": predict,
+    "finetune": finetune,
     "probe": probe,
     "publish": publish,
     "cache": cache,
@@ -27,6 +28,7 @@ EPILOG = """examples:
   zoo list "*.cifar10"
   zoo info maxnorm_plainnet50
   zoo predict maxnorm_plainnet50.cifar10 cat.jpg dog.jpg --top 3
+  zoo finetune seqnet18 photos/
   zoo probe plainnet44 --init he
 """
 
