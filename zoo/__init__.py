@@ -47,7 +47,7 @@ if TYPE_CHECKING or not _is_console_command():
     from zoo.preprocessing import preprocess
     from zoo.registry import list_models
     from zoo.tasks.classification import predict
-    from zoo.tuning.finetune import finetune
+    from zoo.tuning.tune import finetune
 
 __all__ = [
     "callbacks",

@@ -5,7 +5,6 @@ import dataclasses
 import sys
 
 from zoo.cli.output import add_json, add_verbose, print_json
-from zoo.errors import ZooError
 
 HELP = "Fine-tunes a classifier on your own photos, one folder per class."
 
@@ -73,4 +72,4 @@ def _shape(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(word) for word in text.split(","))
     except ValueError:
-        raise ZooError(f"--input-shape must be H,W,C, e.g. 96,96,3. Received: {text}") from None
+        raise argparse.ArgumentTypeError(f"e.g. 96,96,3. Received: {text}") from None

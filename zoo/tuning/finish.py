@@ -102,7 +102,7 @@ def finish(
     }
     out_folder.end(out, result)
     shutil.rmtree(out / out_folder.WORK, ignore_errors=True)
-    return Tuned(folder=str(out), **result)
+    return Tuned.of(out, result)
 
 
 def _training(

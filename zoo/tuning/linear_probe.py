@@ -6,12 +6,12 @@ from zoo.tuning.figures import softmax
 
 
 def fit_softmax(
-    features: np.ndarray, y: np.ndarray, classes: int, *, strength: float = 1.0, steps: int = 300
+    features: np.ndarray, y: np.ndarray, classes: int, *, strength: float = 0.3, steps: int = 300
 ) -> tuple[np.ndarray, np.ndarray]:
     """The kernel W and bias b that minimize mean cross-entropy(x W + b) + λ/2 ||W||².
 
-    The penalty is on features that are scaled to mean 0 and variance 1, λ = strength * D / (100 N):
-    so features of any net are treated alike, and the classifier of few examples stays tame. No
+    The penalty is on features that are scaled to mean 0 and variance 1, λ = strength * D / N: so
+    features of any net are treated alike, and the classifier of few examples stays tame. No
     random numbers, no rate: accelerated gradient descent with the step of the Lipschitz constant,
     restarted where the loss rises.
 
@@ -41,7 +41,7 @@ def fit_softmax(
     # A unit that hardly moves carries no more than noise: it is not blown up.
     deviation = np.sqrt(variance + 1e-4 * variance.mean() + 1e-12)
     x = ((features - mean) / deviation).astype("float32")
-    penalty = strength * width / (100 * count)
+    penalty = strength * width / count
     target = np.eye(classes, dtype="float32")[y]
     step = 1 / (0.55 * _greatest_eigenvalue(x) + 0.5 + penalty)  # 0.5: of the bias
     kernel, bias = np.zeros((width, classes), "float32"), np.zeros(classes, "float32")
@@ -59,7 +59,7 @@ def fit_softmax(
         pull = (momentum - 1) / following
         ahead = tuple(p + pull * (p - q) for p, q in zip(new, (kernel, bias), strict=True))
         (kernel, bias), momentum, before = new, following, loss
-        if max(float(np.abs(g).max()) for g in gradients) < 1e-6:
+        if max(float(np.abs(g).max()) for g in gradients) < 1e-5:
             break
     kernel = kernel / deviation[:, None]
     return kernel.astype("float32"), (bias - mean @ kernel).astype("float32")

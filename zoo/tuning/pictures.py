@@ -20,6 +20,7 @@ from zoo.tuning.listing import Listing, first
 
 PIXELS, INDEX = "pictures.npy", "pictures.json"
 LEAST = 2  # pictures of a class: one to learn from, one to validate with
+SHOWN = 5  # of each kind of mishap, by name
 
 
 @dataclass(frozen=True)
@@ -123,51 +124,59 @@ def _fill(
 
 def _choose(listing: Listing, found: Sequence[Mapping[str, str]], x: np.ndarray) -> Pictures:
     """The rows that can be learned from."""
-    problems = [answer["problem"] for answer in found if "problem" in answer]
-    notes = [f"{problem} It is left out." for problem in problems[:5]]
-    if len(problems) > 5:
-        notes.append(f"{len(problems) - 5} more files cannot be read and are left out.")
-    alike: dict[str, list[int]] = collections.defaultdict(list)
-    for row, answer in enumerate(found):
-        if "pixels" in answer:
-            alike[answer["pixels"]].append(row)
     name_of = [name for name, *_ in listing.files]
     class_of = np.array([label for _, label, *_ in listing.files])
-    rows, copies, contrary = [], [], []
-    for same in alike.values():
-        if len({int(class_of[row]) for row in same}) > 1:
-            contrary.append(same)
-            continue
-        rows.append(same[0])
-        copies += same[1:]
-    for same in contrary[:5]:
+    problems = [answer["problem"] for answer in found if "problem" in answer]
+    notes = [f"{problem} It is left out." for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        notes.append(f"{len(problems) - SHOWN} more files cannot be read and are left out.")
+
+    rows, copies, contrary = _alike(found, class_of)
+    for same in contrary[:SHOWN]:
         names = " and ".join(name_of[row] for row in same)
         notes.append(f"{names} are the same picture in two classes: all of them are left out.")
-    if len(contrary) > 5:
-        notes.append(f"{len(contrary) - 5} more pictures are in two classes and are left out.")
+    if len(contrary) > SHOWN:
+        notes.append(f"{len(contrary) - SHOWN} more pictures are in two classes and left out.")
     if copies:
         names = first(name_of[row] for row in copies)
         notes.append(f"{names}: copies of other pictures of their class, left out.")
-    counts = np.bincount(class_of[rows], minlength=len(listing.classes))
-    for label in np.flatnonzero(counts < LEAST):
-        notes.append(
-            f"{listing.classes[label]}: {counts[label]} good picture{'s' * (counts[label] != 1)}, "
-            f"and a class needs {LEAST}, one to learn from and one to validate with: the class is "
-            "left out."
-        )
-    kept = np.flatnonzero(counts >= LEAST)
+
+    counts = np.bincount(class_of[rows], minlength=len(listing.classes)).tolist()
+    kept = [label for label, count in enumerate(counts) if count >= LEAST]
+    for label, count in enumerate(counts):
+        if count < LEAST:
+            notes.append(
+                f"{listing.classes[label]}: {count or 'no'} good picture{'' if count == 1 else 's'}"
+                f", and a class needs {LEAST}, one to learn from and one to validate with. The "
+                "class is left out."
+            )
     if len(kept) < 2:
         raise ZooError(
             f"{listing.folder}: fewer than two classes are left that can be told apart. "
             + " ".join(notes)
         )
-    chosen = np.array(sorted(row for row in rows if class_of[row] in kept))
+    rows = [row for row in rows if class_of[row] in kept]
     return Pictures(
         x=x,
-        rows=chosen,
-        y=np.searchsorted(kept, class_of[chosen]),
-        names=tuple(name_of[row] for row in chosen),
-        digests=tuple(found[row]["file"] for row in chosen),
+        rows=np.array(rows),
+        y=np.searchsorted(kept, class_of[rows]),
+        names=tuple(name_of[row] for row in rows),
+        digests=tuple(found[row]["file"] for row in rows),
         classes=tuple(listing.classes[label] for label in kept),
         notes=tuple(notes),
     )
+
+
+def _alike(
+    found: Sequence[Mapping[str, str]], class_of: np.ndarray
+) -> tuple[list[int], list[int], list[list[int]]]:
+    """Rows of different pictures, sorted; of copies in the same class; and, together, of those
+    that are in several classes."""
+    groups: dict[str, list[int]] = collections.defaultdict(list)
+    for row, answer in enumerate(found):
+        if "pixels" in answer:
+            groups[answer["pixels"]].append(row)
+    contrary = [same for same in groups.values() if len(set(class_of[same].tolist())) > 1]
+    clear = [same for same in groups.values() if len(set(class_of[same].tolist())) == 1]
+    copies = [row for same in clear for row in same[1:]]
+    return sorted(same[0] for same in clear), copies, contrary

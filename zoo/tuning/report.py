@@ -3,7 +3,7 @@
 import csv
 import io
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,18 @@ class Tuned:
     confused: tuple[tuple[str, str, int], ...]
     seconds: float
     notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: Path, result: Mapping[str, Any]) -> "Tuned":
+        """The result that a folder holds.
+
+        Args:
+            folder: Path.
+            result: mapping of the other attributes, as from JSON.
+        """
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in result.items()}
+        values["confused"] = tuple(tuple(pair) for pair in values["confused"])
+        return cls(folder=str(folder), **values)
 
     def __str__(self) -> str:
         kept = f"epoch {self.best_epoch} of {self.epochs}" if self.best_epoch else "linear probe"

@@ -100,11 +100,11 @@ def restore_progress(folder: Path, model: keras.Model) -> Progress | None:
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    # Paths are unique within the model and within the optimizer, not across random generators.
+    """By number: names of optimizers and random generators depend on what was made before."""
     gathered = {id(v) for v in model.metrics_variables}
     variables = {id(v): v for v in (*model.variables, *model.optimizer.variables)}
     kept = [v for key, v in variables.items() if key not in gathered]
-    return {f"{i:05d}/{v.path}": v for i, v in enumerate(kept)}
+    return {f"{i:05d}": v for i, v in enumerate(kept)}
 
 
 def _array(variable: keras.Variable) -> np.ndarray:

@@ -91,6 +91,7 @@ def finetune(
     )
     card = index.card(checkpoint)
     _check(card)
+    preprocess = settings.preprocess(card)
     listing = read_listing(folder)
     name = f"{card.architecture}.{_tag(card, listing.folder if out is None else Path(out))}"
     out = Path(name if out is None else out).expanduser()
@@ -100,10 +101,10 @@ def finetune(
         messages.say(note)
     if result is not None:
         messages.say(f"{out} is finished: there is nothing left to do.")
-        return Tuned(folder=str(out), **result)
+        return Tuned.of(out, result)
 
     keras.utils.set_random_seed(settings.seed)
-    pictures = read_pictures(listing, settings.preprocess(card), place, messages.show)
+    pictures = read_pictures(listing, preprocess, place, messages.show)
     for note in pictures.notes:
         messages.say(note)
     data = Data(
