@@ -191,7 +191,7 @@ def stop(*_):
         ({"validation": 1}, "validation must be a share between 0 and 1"),
         ({"freeze": "head"}, "freeze must be one of 'body', 'batch_norm', None"),
         ({"dtype": "float8"}, "Unknown dtype: 'float8'"),
-        ({"input_shape": (9, 9, 1)}, r"input_shape must be \(H, W, 3\) for maxnorm_mlp3.toy"),
+        ({"input_shape": (9, 9, 3)}, r"maxnorm_mlp3.toy is for input_shape=\(8, 8, 3\) alone"),
     ],
 )
 @pytest.mark.once

@@ -54,9 +54,10 @@ class Tuned:
             folder: Path.
             result: mapping of the other attributes, as from JSON.
         """
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in result.items()}
+        values: dict[str, Any] = {**result, "folder": str(folder)}
         values["confused"] = tuple(tuple(pair) for pair in values["confused"])
-        return cls(folder=str(folder), **values)
+        values |= {key: tuple(values[key]) for key in ("classes", "notes")}
+        return cls(**values)
 
     def __str__(self) -> str:
         kept = f"epoch {self.best_epoch} of {self.epochs}" if self.best_epoch else "linear probe"

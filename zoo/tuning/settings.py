@@ -9,9 +9,8 @@ import keras
 
 from zoo import checks
 from zoo.checkpoint.card import Card
-from zoo.errors import UnknownNameError, ZooError
+from zoo.errors import UnknownNameError
 from zoo.models.freeze import check_freeze
-from zoo.preprocessing import Preprocess
 from zoo.tuning.device import fast_dtype
 
 DTYPES = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -101,25 +100,6 @@ class Settings:
     def policy(self) -> str:
         """The dtype policy of training here."""
         return fast_dtype() if self.dtype == "auto" else self.dtype
-
-    def preprocess(self, card: Card) -> Preprocess:
-        """How pictures are prepared: as the card says, at the size of `input_shape`.
-
-        Args:
-            card: Card, of the checkpoint.
-        """
-        how = card.preprocess
-        if self.input_shape is None:
-            return how
-        if len(self.input_shape) != 3 or self.input_shape[2] != how.channels:
-            raise ZooError(
-                f"input_shape must be (H, W, {how.channels}) for {card.name}. "
-                f"Received: input_shape={self.input_shape}"
-            )
-        size = self.input_shape[:2]
-        return dataclasses.replace(
-            how, size=size, resize=round(how.resize * min(size) / min(how.size))
-        )
 
     def changed(self) -> dict[str, Any]:
         """What is not as by default, the checkpoint aside."""

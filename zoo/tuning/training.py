@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -56,12 +55,13 @@ def load(checkpoint: str | os.PathLike, settings: Settings, classes: int) -> ker
         settings: Settings.
         classes: int.
     """
-    size: dict[str, Any] = (
-        {} if settings.input_shape is None else {"input_shape": settings.input_shape}
-    )
     with _policy(settings.policy):
         return loading.load(
-            checkpoint, num_classes=classes, activation=None, freeze=settings.freeze, **size
+            checkpoint,
+            num_classes=classes,
+            activation=None,
+            input_shape=settings.input_shape,
+            freeze=settings.freeze,
         )
 
 

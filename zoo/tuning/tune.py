@@ -8,6 +8,7 @@ import keras
 
 from zoo.catalog import find
 from zoo.checkpoint.card import Card
+from zoo.checkpoint.plan import plan
 from zoo.errors import ZooError
 from zoo.hub import index
 from zoo.tuning import device, out_folder
@@ -91,8 +92,14 @@ def finetune(
     )
     card = index.card(checkpoint)
     _check(card)
-    preprocess = settings.preprocess(card)
     listing = read_listing(folder)
+    planned = plan(  # refused before any work
+        card,
+        os.fspath(checkpoint),
+        num_classes=len(listing.classes),
+        activation=None,
+        input_shape=settings.input_shape,
+    )
     name = f"{card.architecture}.{_tag(card, listing.folder if out is None else Path(out))}"
     out = Path(name if out is None else out).expanduser()
     messages = Messages(verbose)
@@ -104,7 +111,7 @@ def finetune(
         return Tuned.of(out, result)
 
     keras.utils.set_random_seed(settings.seed)
-    pictures = read_pictures(listing, preprocess, place, messages.show)
+    pictures = read_pictures(listing, planned.card.preprocess, place, messages.show)
     for note in pictures.notes:
         messages.say(note)
     data = Data(
