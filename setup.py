@@ -36,7 +36,13 @@ setup(
         "tensorflow>=2.21",
     ],
     extras_require={
-        "train": ["matplotlib", "tensorboard", "tensorflow-datasets", "importlib_resources"],
+        "train": [
+            "importlib_resources",
+            "matplotlib",
+            "scikit-learn",
+            "tensorboard",
+            "tensorflow-datasets",
+        ],
         "examples": ["scikit-image"],
         "probe": ["matplotlib"],
         "coco": ["pycocotools"],

@@ -31,6 +31,7 @@ def optimizer(recipe: Recipe, learning_rate: Any) -> keras.optimizers.Optimizer:
     if not recipe.clip_norm >= 0:
         raise ZooError(f"clip_norm must be at least 0. Received: {recipe.clip_norm}")
     options: dict[str, Any] = {
+        "name": recipe.optimizer,  # a state knows it by name, whatever else the process trained
         "global_clipnorm": recipe.clip_norm or None,
         "gradient_accumulation_steps": recipe.accumulate if recipe.accumulate > 1 else None,
     }

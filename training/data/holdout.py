@@ -13,17 +13,14 @@ def hold_out(images: Images, count: int) -> tuple[Images, Images]:
     settings are measured on the same images.
 
     Args:
-        images: the training set, in memory.
+        images: the training set.
         count: images to keep back, 1 to N - 1.
 
     Raises:
-        ZooError: no such count; or the pictures stay on disk.
+        ZooError: no such count.
     """
     n = len(images.y)
-    if not isinstance(images.x, np.ndarray):
-        raise ZooError("holdout needs a data set that is read into memory; these pictures are not.")
     if not 0 < count < n:
         raise ZooError(f"holdout must leave images on both sides of {n}. Received: {count}")
     order = np.random.default_rng(n).permutation(n)
-    kept, held = np.sort(order[count:]), np.sort(order[:count])
-    return tuple(Images(images.x[i], images.y[i], images.labels) for i in (kept, held))
+    return images.take(np.sort(order[count:])), images.take(np.sort(order[:count]))

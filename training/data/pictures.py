@@ -6,6 +6,7 @@ import operator
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -51,6 +52,10 @@ class Pictures:
         i = range(len(self))[operator.index(i)]  # an IndexError ends iteration
         return decode(self.encoded[i], self._name(i))
 
+    def take(self, index: np.ndarray) -> "Pictures":
+        """Some of the pictures, in the order of `index`; nothing is decoded."""
+        return Pictures(_Taken(self.encoded, index), self.origin)
+
     def resized_crops(
         self, index: Sequence[int], draws: np.ndarray, size: tuple[int, int]
     ) -> np.ndarray:
@@ -81,6 +86,20 @@ class Pictures:
 
     def _name(self, i: int) -> str:
         return f"picture {i} of {self.origin}"
+
+
+@dataclass(frozen=True)
+class _Taken(Sequence):
+    """Some files of a sequence of them."""
+
+    files: Sequence[bytes]
+    index: np.ndarray
+
+    def __len__(self):
+        return len(self.index)
+
+    def __getitem__(self, i):
+        return self.files[int(self.index[i])]
 
 
 def resized_crops(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from training.data import coil20, prepared
+from training.data.class_folders import read_class_folders
 from training.data.files import Arrays, fetch, sha256, unordered_sha256
 from training.data.table import DATASETS, Content, Images
 from zoo.errors import MissingFileError, UnknownNameError, ZooError
@@ -24,7 +25,8 @@ def read(
     tensorflow-datasets, which keep that library's order.
 
     Args:
-        name: a key of `DATASETS`.
+        name: a key of `DATASETS`, or a folder of `data_dir` that holds a folder per class; see
+            `training.data.class_folders`.
         split: "train" or "test"; of "imagenet2012", "test" are the 50,000 validation images.
         data_dir: the folder that holds the sets' folders, or the set's own folder.
         seed: of the random 70/30 split of COIL-20, which has no official one; the two splits of
@@ -36,6 +38,10 @@ def read(
         MissingFileError: nothing found, and `download` is false or cannot be done by a program.
         OSError: a download failed.
     """
+    folder = _absolute(data_dir) / name
+    if name not in DATASETS and name and folder.is_dir():
+        _known(f"split of {name}", split, ("train", "test"))
+        return read_class_folders(folder, split)
     dataset = DATASETS[_known("data set", name, DATASETS)]
     _known(f"split of {name}", split, dataset.sizes)
     part = split if split in dataset.content else "all"

@@ -26,6 +26,11 @@ class Images:
     y: np.ndarray
     labels: tuple[str, ...]
 
+    def take(self, index: np.ndarray) -> "Images":
+        """Some of the images, in the order of `index`."""
+        x = self.x[index] if isinstance(self.x, np.ndarray) else self.x.take(index)
+        return Images(x, self.y[index], self.labels)
+
 
 @dataclass(frozen=True)
 class Content:

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -101,6 +102,10 @@ class Recipe(abc.ABC):
                 checks.integer(each.name, value, LEAST.get(each.name, 0))
             elif each.type is float:
                 checks.not_negative(each.name, value)
+        if not re.fullmatch(r"[a-z0-9_-]{0,100}", self.tag):
+            raise ZooError(
+                f"tag must be of small letters, digits, '_' and '-'. Received: tag={self.tag!r}"
+            )
         if self.seed > MOST_SEED:
             raise ZooError(f"seed must be at most {MOST_SEED}. Received: seed={self.seed}")
 

@@ -8,6 +8,7 @@ from training import data as datasets
 from training.data import Images
 from training.data.holdout import hold_out
 from training.data.statistics import per_pixel
+from training.data.subset import fraction_of, without_classes
 from training.tasks.classification.recipe import ClassificationRecipe
 from training.tasks.task import Data
 from zoo.errors import ZooError
@@ -20,13 +21,20 @@ def read(recipe: ClassificationRecipe, data_dir: str, *, download: bool = False)
     Raises:
         ZooError: there is no such set; its pictures do not fit the recipe.
     """
-    train = datasets.read(recipe.data, "train", data_dir, download=download)
+    train = _read(recipe, "train", data_dir, download)
     if recipe.holdout:
         train, test = hold_out(train, recipe.holdout)
     else:
-        test = datasets.read(recipe.data, "test", data_dir, download=download)
+        test = _read(recipe, "test", data_dir, download)
+    if recipe.fraction < 1:
+        train = fraction_of(train, recipe.fraction, recipe.seed)
     counts = {"train": len(train.y), "test": len(test.y)}
     return Data(train, test, train.labels, counts, preprocessing(recipe, train))
+
+
+def _read(recipe: ClassificationRecipe, split: str, data_dir: str, download: bool) -> Images:
+    images = datasets.read(recipe.data, split, data_dir, download=download)
+    return without_classes(images, recipe.leave_out) if recipe.leave_out else images
 
 
 def preprocessing(recipe: ClassificationRecipe, train: Images) -> Preprocess:

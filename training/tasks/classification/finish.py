@@ -1,6 +1,7 @@
 """The end of a classifier's training: statistics, measurement, the checkpoint in the run folder."""
 
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -67,7 +68,7 @@ def finish(
     known = DATASETS.get(recipe.data)  # tests read sets of their own
     card = new_card(
         network,
-        f"{recipe.model}.{recipe.tag or recipe.data}",
+        f"{recipe.model}.{recipe.tag or _tag(recipe.data)}",
         args=args,
         preprocess=recipe.preprocess,
         labels=train_set.labels,
@@ -79,6 +80,11 @@ def finish(
     write_atomically(run / "metrics.json", json.dumps(metrics, indent=2).encode())
     print(json.dumps(metrics, indent=2))
     return metrics
+
+
+def _tag(data: str) -> str:
+    """The name of a data set or a folder as the name of a checkpoint may have it."""
+    return re.sub("[^a-z0-9_-]", "_", data.lower())[:100]
 
 
 def _recalibrate(recipe: ClassificationRecipe, network: keras.Model, images: Images) -> None:

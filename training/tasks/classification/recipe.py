@@ -37,6 +37,8 @@ class ClassificationRecipe(Recipe):
         holdout: training images, the same ones for all seeds, that are not trained on but evaluated
             in place of the test set, to choose settings; such a run cannot be published. 0 for
             none. See `training.data.holdout`.
+        leave_out: names of classes whose pictures are neither trained on nor tested on.
+        fraction: of the training images of each class, drawn by `seed`, that are trained on.
         recalibrate: training images from which BatchNorm statistics are estimated anew before
             evaluation and publishing; 0 for none.
         recalibrate_batch: images per pass of that; all in one is exact.
@@ -59,6 +61,8 @@ class ClassificationRecipe(Recipe):
     cutmix: float = 0.0
     per_pixel: bool = False
     holdout: int = 0
+    leave_out: tuple[str, ...] = ()
+    fraction: float = 1.0
     recalibrate: int = 10_000
     recalibrate_batch: int = 1000
 
@@ -67,6 +71,10 @@ class ClassificationRecipe(Recipe):
         super().__post_init__()
         if not 0 <= self.label_smoothing < 1:
             raise ZooError(f"label_smoothing must be in [0, 1). Received: {self.label_smoothing}")
+        if not 0 < self.fraction <= 1:
+            raise ZooError(
+                f"fraction must be above 0 and at most 1. Received: fraction={self.fraction}"
+            )
         if self.sizes and not self.resized_crop:
             raise ZooError("sizes needs resized_crop=True: other pictures have one size.")
         if any(type(side) is not int or side < 1 for side in self.sizes):

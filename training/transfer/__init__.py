@@ -1,0 +1,1 @@
+"""What pretrained weights are worth on other pictures: `python -m training.transfer`."""
