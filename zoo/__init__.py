@@ -41,6 +41,7 @@ if TYPE_CHECKING or not _is_console_command():
     from zoo.checkpoint.save import save
     from zoo.creation import create
     from zoo.formats.conversion import convert
+    from zoo.formats.folding import fold
     from zoo.hub.index import card, list_weights
     from zoo.hub.loading import load
     from zoo.hub.publish import publish
@@ -59,6 +60,7 @@ __all__ = [
     "detection",
     "errors",
     "finetune",
+    "fold",
     "formats",
     "hub",
     "initializers",

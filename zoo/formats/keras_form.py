@@ -22,7 +22,7 @@ def to_keras_layers(model: keras.Model) -> keras.Model:
     taken over.
 
     Args:
-        model: keras.Model, Functional, of layers of the zoo and of Keras.
+        model: keras.Model, Functional or Sequential, of layers of the zoo and of Keras.
 
     Returns:
         keras.Model, Functional, with the same input and copies of the weights. It does not need
@@ -39,6 +39,9 @@ def to_keras_layers(model: keras.Model) -> keras.Model:
     >>> {type(layer).__module__.partition(".")[0] for layer in model.layers}
     {'keras'}
     """
+    if isinstance(model, keras.Sequential) and model.built:
+        inputs, outputs = (t[0] if len(t) == 1 else t for t in (model.inputs, model.outputs))
+        model = keras.Model(inputs, outputs, name=model.name)
     if not hasattr(model, "operations"):
         raise ZooError(f"{model.name} is more than a graph of layers, as detectors are.")
     too_deep = f"{model.name} is too deep for a graph of single layers: Keras walks it recursively."
