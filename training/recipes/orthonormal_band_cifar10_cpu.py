@@ -1,9 +1,9 @@
-"""Which errors of a 110-layer plain net are modulated: four bands from the orthonormal start.
+"""Which errors of a 110-layer plain net are modulated, for a CPU.
 
 Command:   python -m training.train orthonormal_band_cifar10_cpu/ROW --data-dir DATA
 Cost:      0.11 PFLOP a row.
-Expected:  the paper prints no band: what is looked for is one with which the net learns. Not
-           measured.
+Expected:  the paper prints no band: what is looked for is one with which the net learns, from the
+           orthonormal start. Not measured.
 """
 
 import dataclasses
