@@ -43,6 +43,7 @@ class NormPropConv2D(SymmetricConv2D):
         scale: "trainable" for a weight gamma per filter (versions 1 and 2), or float above 0, the
             one number that gamma is fixed at (version 3: 1/1.21).
         initial_scale: float above 0. Where a trainable gamma starts.
+        gamma_regularizer: `keras.regularizers.Regularizer` or None, of a trainable gamma.
         **kwargs: other arguments of `zoo.layers.SymmetricConv2D`.
 
     Call arguments:
@@ -80,6 +81,7 @@ class NormPropConv2D(SymmetricConv2D):
         strides: int | Sequence[int] = 1,
         scale: str | float = "trainable",
         initial_scale: float = 1 / 1.21,
+        gamma_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(filters, kernel_size, strides=strides, **kwargs)
@@ -87,10 +89,10 @@ class NormPropConv2D(SymmetricConv2D):
         if not isinstance(scale, str) or scale != "trainable":
             allowed = "'trainable' or a number above 0"
             self.scale = checks.number("scale", scale, allowed, lambda x: x > 0)
-
         self.initial_scale = checks.number(
             "initial_scale", initial_scale, "a number above 0", lambda x: x > 0
         )
+        self.gamma_regularizer = keras.regularizers.get(gamma_regularizer)
 
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
@@ -100,6 +102,7 @@ class NormPropConv2D(SymmetricConv2D):
                 name="gamma",
                 shape=(self.filters,),
                 initializer=keras.initializers.Constant(self.initial_scale),
+                regularizer=self.gamma_regularizer,
                 autocast=False,
             )
 
@@ -139,6 +142,7 @@ class NormPropConv2D(SymmetricConv2D):
             **super().get_config(),
             "scale": self.scale,
             "initial_scale": self.initial_scale,
+            "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
         }
 
     def keras_form(self, form: KerasForm, x: Any, name: str, **changes: Any) -> Any:
@@ -147,7 +151,12 @@ class NormPropConv2D(SymmetricConv2D):
         if self.use_bias:
             weights.append(to_numpy(self.bias))
         return super().keras_form(
-            form, x, name, weights=weights, without=("scale", "initial_scale"), **changes
+            form,
+            x,
+            name,
+            weights=weights,
+            without=("scale", "initial_scale", "gamma_regularizer"),
+            **changes,
         )
 
 

@@ -10,7 +10,7 @@ from keras import ops
 from zoo import checks
 from zoo.errors import ZooError
 from zoo.layers.keras_form import KerasForm, every_pixel
-from zoo.layers.layer_factory import LayerFactory
+from zoo.layers.layer_factory import INITIAL_SCALE, LayerFactory
 from zoo.types import Shape, Tensor
 
 ORDERS = ("post", "pre", "pre_shared", "pre_bare")
@@ -187,7 +187,8 @@ class ResidualBlock(keras.layers.Layer):
                 f"Received: {channels} channels, to become {self.units}"
             )
         if factory.norm.startswith("normprop") and self.strides > 1:
-            factory, norm = dataclasses.replace(factory, norm="batchnorm"), True
+            changes: dict[str, Any] = {"norm": "batchnorm", "initial_scale": INITIAL_SCALE}
+            factory, norm = dataclasses.replace(factory, **changes), True
         elif pads:
             norm = False
         if not pads:

@@ -32,8 +32,8 @@ class SeqConvPair2D(SeqPair):
         pool: bool. Whether a max pooling 3x3/2 (padded alike with minus infinity) follows
             `expand`.
         **kwargs: `tied`, `init`, `independent`, `inner_bias`, `inner_norm`, `norm`,
-            `weight_decay` and `seed` as for `zoo.layers.SeqDensePair`; `orthogonal` as there, on
-            1x1 kernels only ("pointwise", as the paper's program has it), or with
+            `weight_decay`, `decay` and `seed` as for `zoo.layers.SeqDensePair`; `orthogonal` as
+            there, on 1x1 kernels only ("pointwise", as the paper's program has it), or with
             `orthogonal_on="pairs"` on the centre tap of a tied kernel, too, which is the matrix of
             the pair; arguments of `keras.layers.Layer`.
 

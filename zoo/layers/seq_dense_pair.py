@@ -36,7 +36,8 @@ class SeqDensePair(SeqPair):
         orthogonal: float, at least 0. Strength of `zoo.regularizers.ScaledOrthogonalRegularizer`
             on the kernels.
         weight_decay: float, at least 0. Coefficient d of L2 weight decay, whose gradient is
-            d * w, on the kernels.
+            d * w, on the weights of
+        decay: str. "kernels", or "all" for the inner bias and the normalizations, too.
         seed: int or None, for the kernels.
         **kwargs: arguments of `keras.layers.Layer`.
 

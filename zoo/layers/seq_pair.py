@@ -18,6 +18,8 @@ from zoo.types import Shape, Tensor
 
 # Which kernels the orthogonal regularizer acts on.
 ORTHOGONAL_ON = ("pointwise", "pairs")
+# Which weights decay.
+DECAY = ("kernels", "all")
 
 
 class SeqPair(keras.layers.Layer):
@@ -40,6 +42,7 @@ class SeqPair(keras.layers.Layer):
         orthogonal: float = 0.0,
         orthogonal_on: str = "pointwise",
         weight_decay: float = 0.0,
+        decay: str = "kernels",
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -52,11 +55,13 @@ class SeqPair(keras.layers.Layer):
         self.independent = bool(independent)
         if self.tied and self.independent:
             raise ZooError("A tied pair has one kernel: independent=True needs tied=False.")
-        if orthogonal_on not in ORTHOGONAL_ON:
-            raise ZooError(
-                f"orthogonal_on must be one of {ORTHOGONAL_ON}. Received: {orthogonal_on!r}"
-            )
-        self.orthogonal_on = orthogonal_on
+        for name, value, allowed in (
+            ("orthogonal_on", orthogonal_on, ORTHOGONAL_ON),
+            ("decay", decay, DECAY),
+        ):
+            if value not in allowed:
+                raise ZooError(f"{name} must be one of {allowed}. Received: {value!r}")
+        self.orthogonal_on, self.decay = orthogonal_on, decay
         self.use_inner_bias, self.use_inner_norm = bool(inner_bias), bool(inner_norm)
         self.use_norm = bool(norm)
         self.orthogonal = checks.not_negative("orthogonal", orthogonal)
@@ -92,7 +97,10 @@ class SeqPair(keras.layers.Layer):
             self.expand.build(input_shape)
         if self.use_inner_bias:
             self.inner_bias = self.add_weight(
-                shape=(hidden,), initializer="zeros", name="inner_bias"
+                shape=(hidden,),
+                initializer="zeros",
+                regularizer=self._other_decay(),
+                name="inner_bias",
             )
         if self.use_inner_norm:
             self.inner_norm = self._normalization("inner_norm")
@@ -152,6 +160,7 @@ class SeqPair(keras.layers.Layer):
             "orthogonal": self.orthogonal,
             "orthogonal_on": self.orthogonal_on,
             "weight_decay": self.weight_decay,
+            "decay": self.decay,
             "seed": self.seed,
         }
 
@@ -165,7 +174,18 @@ class SeqPair(keras.layers.Layer):
         raise NotImplementedError
 
     def _normalization(self, name: str) -> BatchNormalization:
-        return BatchNormalization(**BATCH_NORM, dtype=self.dtype_policy, name=name)
+        return BatchNormalization(
+            **BATCH_NORM,
+            gamma_regularizer=self._other_decay(),
+            beta_regularizer=self._other_decay(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _other_decay(self) -> keras.Regularizer | None:
+        """The weight decay of what is no kernel."""
+        decays = self.weight_decay and self.decay == "all"
+        return keras.regularizers.L2(self.weight_decay / 2) if decays else None
 
     def _regularizer(self, size: int) -> Sum | None:
         terms: list[keras.Regularizer] = []

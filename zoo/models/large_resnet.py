@@ -15,7 +15,14 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.layers import SymmetricMaxPool2D
-from zoo.layers.layer_factory import Initializer, LayerFactory, Nonlinearity, Norm
+from zoo.layers.layer_factory import (
+    INITIAL_SCALE,
+    Decay,
+    Initializer,
+    LayerFactory,
+    Nonlinearity,
+    Norm,
+)
 from zoo.layers.residual_block import Shortcut
 from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
@@ -23,6 +30,7 @@ from zoo.models.input_shapes import STEMS, Stem, check_stem
 from zoo.models.options import (
     Activation,
     Classes,
+    InitialScale,
     InputShape,
     LastGamma,
     Range,
@@ -34,6 +42,7 @@ from zoo.models.residual import (
     CONDITIONING,
     CRELU,
     RESNET,
+    HeadGamma,
     classifier_factory,
     head_layers,
     outside_blocks,
@@ -73,14 +82,18 @@ def large_resnet(
     initializer: Initializer = "he_normal",
     orthonormal: Strength = 0.0,
     weight_decay: Strength = 1e-4,
+    decay: Decay = "kernels",
+    initial_scale: InitialScale = INITIAL_SCALE,
+    head_initializer: Initializer | None = None,
+    head_gamma: HeadGamma = "ones",
     name: str = "resnet",
 ) -> keras.Model:
     """A stem and four stages at `width` * (1, 2, 4, 8), of bottlenecks from 50 layers on.
 
     The stride of a stage is on the 3x3 convolution of its first block, as in torchvision's
-    networks, whose numbers of parameters these have. The classifier starts Glorot-uniform where
-    the rest is He-normal. Any image of at least 32x32 pixels fits, of 8x8 with `stem="cifar"`, of
-    16x16 with `stem="tiny_imagenet"`. The variables of stage s, block b are `stage{s}/block{b}/…`.
+    networks, whose numbers of parameters these have. Any image of at least 32x32 pixels fits, of
+    8x8 with `stem="cifar"`, of 16x16 with `stem="tiny_imagenet"`. The variables of stage s,
+    block b are `stage{s}/block{b}/…`.
 
     With `shortcut="none"` it is a plain net (`plainnet18` to `plainnet101`). Xie et al. also name
     a plain net of 44 layers for ImageNet; they do not describe it, and it is left out here.
@@ -107,14 +120,20 @@ def large_resnet(
             ResNets ("zero-gamma"); torchvision's and the papers' tables start from 1.
         nonlinearity: str. With "crelu", inside the blocks only, in a bottleneck behind the first
             two convolutions.
-        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
+        norm, use_bias, initializer, orthonormal, weight_decay, decay, initial_scale: see
+            `zoo.layers.LayerFactory`.
+        head_initializer: str or None. How the classifier starts; None for Glorot-uniform where the
+            rest is He-normal, and as the rest elsewhere. Huang et al.'s program has
+            "fan_in_uniform".
+        head_gamma: str. Where the scale of the last batch normalization starts: "ones", or
+            "uniform", U(0, 1), as in Huang et al.'s program.
         name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
 
     Raises:
-        ZooError: for another depth or stem, and an image too small.
+        ZooError: for another depth or stem, an image too small, and options that need others.
 
     Example:
 
@@ -132,6 +151,8 @@ def large_resnet(
         norm=norm,
         nonlinearity=nonlinearity,
         use_bias=use_bias,
+        decay=decay,
+        initial_scale=initial_scale,
     )
     outside = outside_blocks(factory)
     inputs = keras.Input(input_shape, name="image")
@@ -159,12 +180,12 @@ def large_resnet(
     return image_model(
         inputs,
         levels,
-        factory=classifier_factory(factory),
+        factory=classifier_factory(factory, head_initializer),
         num_classes=num_classes,
         activation=activation,
         features=features,
         name=name,
-        head=head_layers(last_bn, dropout),
+        head=head_layers(factory, last_bn, head_gamma, dropout),
     )
 
 

@@ -7,7 +7,7 @@ section VI and table A1.
 import keras
 from keras import layers
 
-from zoo.layers.layer_factory import DenseNorm, Initializer, LayerFactory, Nonlinearity, Norm
+from zoo.layers.layer_factory import Decay, DenseNorm, Initializer, LayerFactory, Nonlinearity, Norm
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_full_shape, check_image
 from zoo.models.options import Activation, Classes, InputShape, MaxNormBound, Strength, Units
@@ -38,6 +38,7 @@ def maxnorm_plainnet(
     norm: Norm = "batchnorm",
     initializer: Initializer = "he_uniform",
     weight_decay: Strength = 1e-4,
+    decay: Decay = "kernels",
     max_norm: MaxNormBound | None = 3.0,
     name: str = "maxnorm_plainnet50",
 ) -> keras.Model:
@@ -52,7 +53,8 @@ def maxnorm_plainnet(
         activation: str or None. "softmax" for probabilities, None for logits.
         features: bool. True for the outputs of the stages, {"P0", "P1", "P2"} (strides 1, 2 and
             about 4), in place of the head.
-        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.layers.LayerFactory`.
+        nonlinearity, norm, initializer, weight_decay, decay, max_norm: see
+            `zoo.layers.LayerFactory`.
         name: str. Name of the model.
 
     Returns:
@@ -68,6 +70,7 @@ def maxnorm_plainnet(
     factory = LayerFactory(
         initializer=initializer,
         weight_decay=weight_decay,
+        decay=decay,
         max_norm=max_norm,
         norm=norm,
         nonlinearity=nonlinearity,
@@ -104,6 +107,7 @@ def maxnorm_mlp(
     norm: DenseNorm = "batchnorm",
     initializer: Initializer = "he_uniform",
     weight_decay: Strength = 1e-4,
+    decay: Decay = "kernels",
     max_norm: MaxNormBound | None = 3.0,
     name: str = "maxnorm_mlp",
 ) -> keras.Model:
@@ -124,7 +128,8 @@ def maxnorm_mlp(
         num_classes: int. Size of the output; 0 gives the last hidden layer instead.
         activation: str or None. "softmax" for probabilities, None for logits.
         units: int. Units of every hidden layer.
-        nonlinearity, norm, initializer, weight_decay, max_norm: see `zoo.layers.LayerFactory`.
+        nonlinearity, norm, initializer, weight_decay, decay, max_norm: see
+            `zoo.layers.LayerFactory`.
         name: str. Name of the model.
 
     Returns:
@@ -139,6 +144,7 @@ def maxnorm_mlp(
     factory = LayerFactory(
         initializer=initializer,
         weight_decay=weight_decay,
+        decay=decay,
         max_norm=max_norm,
         norm=norm,
         nonlinearity=nonlinearity,

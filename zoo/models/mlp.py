@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.layers.layer_factory import DenseNorm, Initializer, LayerFactory, Nonlinearity
+from zoo.layers.layer_factory import Decay, DenseNorm, Initializer, LayerFactory, Nonlinearity
 from zoo.models.input_shapes import check_full_shape
 from zoo.models.options import Activation, Classes, InputShape, Strength, Units
 from zoo.models.variant import Variant
@@ -35,6 +35,7 @@ def mlp(
     norm: DenseNorm = "batchnorm",
     initializer: Initializer = "he_normal",
     weight_decay: Strength = 0.0,
+    decay: Decay = "kernels",
     name: str = "mlp",
 ) -> keras.Model:
     """`depth` hidden layers, linear - BN - nonlinearity without biases, then the classifier.
@@ -48,9 +49,11 @@ def mlp(
 
     `mlp4_24`, `mlp4_36`, `mlp8_24` and `mlp20_256` are Huang et al.'s of 4, 8 and 20 layers with
     24, 36 and 256 units. With its equation 3 we count the classifier among these layers, so they
-    have one hidden layer less. Its "random initialization" is `initializer="lecun_normal"`, its
-    unnormalized net `norm="none"`. The data is MNIST: `input_shape=(28, 28, 1)`, or (12, 12, 1)
-    for images cut and shrunk before the full curvature is computed.
+    have one hidden layer less. The "random initialization" of its program is
+    `initializer="fan_in_uniform"`, He's `"he_normal_fan_in"`; the zoo's default, by fan-out, is the
+    same for square layers and starts the classifier far too large. Its unnormalized net is
+    `norm="none"`. The data is MNIST: `input_shape=(28, 28, 1)`, or (12, 12, 1) for images cut and
+    shrunk before the full curvature is computed.
 
     Args:
         depth: int. Number of hidden layers.
@@ -60,7 +63,7 @@ def mlp(
         num_classes: int. Size of the output; 0 gives the last hidden layer instead.
         activation: str or None. "softmax" for probabilities, None for logits.
         units: int. Units of every hidden layer.
-        nonlinearity, norm, initializer, weight_decay: see `zoo.layers.LayerFactory`.
+        nonlinearity, norm, initializer, weight_decay, decay: see `zoo.layers.LayerFactory`.
         name: str. Name of the model.
 
     Returns:
@@ -89,13 +92,14 @@ def mlp(
     factory = LayerFactory(
         initializer=initializer,
         weight_decay=weight_decay,
+        decay=decay,
         norm=norm,
         nonlinearity=nonlinearity,
     )
     inputs = keras.Input(input_shape, name="image")
     x = skipped = layers.Flatten(data_format="channels_last", name="flatten")(inputs)
     for i in range(1, depth + 1):
-        x = layers.Dense(units, use_bias=False, name=f"hidden{i}_dense", **factory.kernel())(x)
+        x = factory.dense(x, units, f"hidden{i}_dense", use_bias=False)
         for layer in factory.norm_layers(f"hidden{i}_norm"):
             x = layer(x)
         if residual and i % 2 == 0:

@@ -82,6 +82,7 @@ Units = Annotated[int, Range(1, 65536)]
 Share = Annotated[float, Range(0, 0.999)]
 Strength = Annotated[float, Range(0, 1e3)]
 LastGamma = Annotated[float, Range(0, 10)]
+InitialScale = Annotated[float, Range(1e-3, 10)]
 MaxNormBound = Annotated[float, Range(1e-6, 1e6)]
 
 

@@ -10,7 +10,7 @@ import keras
 
 from zoo.errors import ZooError
 from zoo.layers import Modulation, ModulationSource
-from zoo.layers.layer_factory import Initializer, LayerFactory, Nonlinearity, Norm
+from zoo.layers.layer_factory import Decay, Initializer, LayerFactory, Nonlinearity, Norm
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
 from zoo.models.options import Activation, Classes, InputShape, MaxNormBound, Range, Strength, Width
@@ -35,6 +35,7 @@ def plainnet(
     initializer: Initializer = "orthonormal",
     orthonormal: Strength = 1e-4,
     weight_decay: Strength = 0.0,
+    decay: Decay = "kernels",
     max_norm: MaxNormBound | None = None,
     beta: Annotated[float, Range(-10, 10)] = 0.0,
     modulation: bool = False,
@@ -53,7 +54,7 @@ def plainnet(
         features: bool. True for the outputs of the stages, {"P0", "P1", "P2"}, in place of the
             head.
         width: int. Filters of the first stage.
-        nonlinearity, norm, initializer, orthonormal, weight_decay, max_norm, beta: see
+        nonlinearity, norm, initializer, orthonormal, weight_decay, decay, max_norm, beta: see
             `zoo.layers.LayerFactory`. The defaults are the paper's method without modulation;
             its baseline is `initializer="he_normal", orthonormal=0, weight_decay=1e-4`. Where there
             is no time for the paper's 64,000 steps, `initializer="delta_orthonormal", beta=1.0`
@@ -80,6 +81,7 @@ def plainnet(
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,
+        decay=decay,
         max_norm=max_norm,
         norm=norm,
         nonlinearity=nonlinearity,

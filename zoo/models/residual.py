@@ -1,13 +1,21 @@
 """What the residual families for 32x32 and for 224x224 images share."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Literal
 
 import keras
 from keras import layers
 
-from zoo.layers import BatchNormalization
-from zoo.layers.batch_normalization import BATCH_NORM
-from zoo.layers.layer_factory import LayerFactory
+from zoo.errors import ZooError
+from zoo.layers.layer_factory import Initializer, LayerFactory
+
+HeadGamma = Literal["ones", "uniform"]
+
+_GAMMA: dict[str, Callable[[], keras.Initializer]] = {
+    "ones": keras.initializers.Ones,
+    "uniform": lambda: keras.initializers.RandomUniform(0.0, 1.0),
+}
 
 RESNET = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition. CVPR 2016"
 CONDITIONING = (
@@ -26,17 +34,26 @@ def outside_blocks(factory: LayerFactory) -> LayerFactory:
     return dataclasses.replace(factory, nonlinearity="relu") if crelu else factory
 
 
-def classifier_factory(factory: LayerFactory) -> LayerFactory:
+def classifier_factory(factory: LayerFactory, head_initializer: Initializer | None) -> LayerFactory:
     """For the classifier: He-normal by fan-out starts few classes far too large."""
-    he = factory.initializer == "he_normal"
-    return dataclasses.replace(factory, initializer="glorot_uniform") if he else factory
+    if head_initializer is None and factory.initializer == "he_normal":
+        head_initializer = "glorot_uniform"
+    return dataclasses.replace(factory, initializer=head_initializer or factory.initializer)
 
 
-def head_layers(last_bn: bool, dropout: float = 0.0) -> list[keras.Layer]:
-    """Between the pooling and the classifier."""
+def head_layers(
+    factory: LayerFactory, last_bn: bool, head_gamma: HeadGamma, dropout: float = 0.0
+) -> list[keras.Layer]:
+    """Between the pooling and the classifier.
+
+    Raises:
+        ZooError: `head_gamma` without a last batch normalization.
+    """
+    if head_gamma != "ones" and not last_bn:
+        raise ZooError(f"head_gamma is of a last_bn. Received: head_gamma={head_gamma!r}")
     head: list[keras.Layer] = []
     if last_bn:
-        head.append(BatchNormalization(**BATCH_NORM, name="head_norm"))
+        head.append(factory.batch_norm("head_norm", _GAMMA[head_gamma]()))
     if dropout:
         head.append(layers.Dropout(dropout, name="head_drop"))
     return head

@@ -11,9 +11,8 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.layers import BatchNormalization, SeqConvPair2D, SymmetricMaxPool2D
-from zoo.layers.batch_normalization import BATCH_NORM
-from zoo.layers.layer_factory import LayerFactory
+from zoo.layers import SeqConvPair2D, SymmetricMaxPool2D
+from zoo.layers.layer_factory import Decay, LayerFactory
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import STEMS, Stem, check_stem
 from zoo.models.options import Activation, Classes, InputShape, Range, Strength, Width
@@ -47,6 +46,7 @@ def seqnet(
     orthogonal: Strength = 1e-4,
     orthogonal_on: Literal["pointwise", "pairs"] = "pointwise",
     weight_decay: Strength = 1e-4,
+    decay: Decay = "kernels",
     skip: bool = False,
     name: str = "seqnet",
 ) -> keras.Model:
@@ -100,7 +100,8 @@ def seqnet(
         orthogonal: float. Strength of `zoo.regularizers.ScaledOrthogonalRegularizer`, on the
             kernels of `orthogonal_on`, together with
         weight_decay: float. Coefficient d of L2 weight decay, whose gradient is d * w, on all
-            kernels.
+            kernels, or with
+        decay: str, "all" in place of "kernels", on all weights, as the paper's program has it.
         orthogonal_on: str. "pointwise" for the 1x1 convolutions, as the paper's program has it for
             50 and 101 layers; "pairs" for the matrix of every tied pair, too, the centre tap of
             its 3x3 kernel: the default of 18 and 34 layers, whose tied pairs own nothing else.
@@ -133,7 +134,7 @@ def seqnet(
         raise ZooError(f"{name}: independent=True needs tie_conv2=False and tie_conv4=False.")
     check_stem(name, stem, input_shape)
 
-    factory = LayerFactory(initializer="he_normal", weight_decay=weight_decay)
+    factory = LayerFactory(initializer="he_normal", weight_decay=weight_decay, decay=decay)
     pair: dict[str, Any] = {
         "init": init,
         "inner_bias": inner_bias,
@@ -141,6 +142,7 @@ def seqnet(
         "orthogonal": orthogonal,
         "orthogonal_on": orthogonal_on,
         "weight_decay": weight_decay,
+        "decay": decay,
     }
     # The pairs of a block in order: expansion, sizes of the convolutions.
     sizes = {"expand_size": 1, "contract_size": 3} if position == 2 else {"expand_size": 3}
@@ -170,13 +172,13 @@ def seqnet(
             if orthogonal:
                 terms = [conv.kernel_regularizer, ScaledOrthogonalRegularizer(orthogonal)]
                 conv.kernel_regularizer = Sum([term for term in terms if term])
-            x = BatchNormalization(**BATCH_NORM, name=f"{name}_skip_norm")(conv(x))
+            x = factory.batch_norm(f"{name}_skip_norm")(conv(x))
         return layers.Add(name=f"{name}_add")([x, y])
 
     inputs = keras.Input(input_shape, name="image")
     size, stride, _ = STEMS[stem]
     x = factory.conv(width, size, "stem_conv", stride)(inputs)
-    x = BatchNormalization(**BATCH_NORM, name="stem_norm")(x)
+    x = factory.batch_norm("stem_norm")(x)
     if stem == "imagenet":
         x = SymmetricMaxPool2D(3, 2, name="stem_pool")(x)
         stride *= 2
@@ -195,7 +197,7 @@ def seqnet(
         activation=activation,
         features=features,
         name=name,
-        head=[BatchNormalization(**BATCH_NORM, name="head_norm"), layers.ReLU(name="head_relu")],
+        head=[factory.batch_norm("head_norm"), layers.ReLU(name="head_relu")],
     )
 
 

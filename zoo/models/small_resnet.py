@@ -11,16 +11,32 @@ from typing import Any
 import keras
 
 from zoo.errors import ZooError
-from zoo.layers.layer_factory import Initializer, LayerFactory, Nonlinearity, Norm
+from zoo.layers.layer_factory import (
+    INITIAL_SCALE,
+    Decay,
+    Initializer,
+    LayerFactory,
+    Nonlinearity,
+    Norm,
+)
 from zoo.layers.residual_block import Shortcut
 from zoo.layers.residual_stage import ResidualStage
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
-from zoo.models.options import Activation, Classes, InputShape, LastGamma, Strength, Width
+from zoo.models.options import (
+    Activation,
+    Classes,
+    InitialScale,
+    InputShape,
+    LastGamma,
+    Strength,
+    Width,
+)
 from zoo.models.residual import (
     CONDITIONING,
     CRELU,
     RESNET,
+    HeadGamma,
     classifier_factory,
     head_layers,
     outside_blocks,
@@ -47,13 +63,17 @@ def small_resnet(
     initializer: Initializer = "he_normal",
     orthonormal: Strength = 0.0,
     weight_decay: Strength = 1e-4,
+    decay: Decay = "kernels",
+    initial_scale: InitialScale = INITIAL_SCALE,
+    head_initializer: Initializer | None = None,
+    head_gamma: HeadGamma = "ones",
     name: str = "resnet",
 ) -> keras.Model:
     """One 3x3 convolution, then three stages of n blocks of two, at `width` * (1, 2, 4).
 
     depth = 6n + 2 counts the convolutions and the dense layer; the first blocks of stages 2 and 3
     have stride 2. Any image of at least 4x4 pixels fits. The variables of stage s, block b are
-    `stage{s}/block{b}/…`. The classifier starts Glorot-uniform where the rest is He-normal.
+    `stage{s}/block{b}/…`.
 
     With hundreds of layers on TensorFlow, call `optimizer.build(model.trainable_variables)` before
     `fit`: otherwise Keras makes the optimizer's variables within the compiled step and traces it
@@ -78,14 +98,20 @@ def small_resnet(
         last_gamma: float. Where the last scale of a block starts. Hu's program has 0 for its
             ResNets ("zero-gamma"); torchvision's and the papers' tables start from 1.
         nonlinearity: str. With "crelu", inside the blocks only.
-        norm, use_bias, initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
+        norm, use_bias, initializer, orthonormal, weight_decay, decay, initial_scale: see
+            `zoo.layers.LayerFactory`.
+        head_initializer: str or None. How the classifier starts; None for Glorot-uniform where the
+            rest is He-normal, and as the rest elsewhere. Huang et al.'s program has
+            "fan_in_uniform".
+        head_gamma: str. Where the scale of the last batch normalization starts: "ones", or
+            "uniform", U(0, 1), as in Huang et al.'s program.
         name: str. Name of the model.
 
     Returns:
         Functional model, (N, H, W, C) float -> (N, num_classes).
 
     Raises:
-        ZooError: for a depth that is not 6n + 2, and an image too small.
+        ZooError: for a depth that is not 6n + 2, an image too small, and options that need others.
 
     Example:
 
@@ -103,6 +129,8 @@ def small_resnet(
         norm=norm,
         nonlinearity=nonlinearity,
         use_bias=use_bias,
+        decay=decay,
+        initial_scale=initial_scale,
     )
     outside = outside_blocks(factory)
     inputs = keras.Input(input_shape, name="image")
@@ -130,12 +158,12 @@ def small_resnet(
     return image_model(
         inputs,
         levels,
-        factory=classifier_factory(factory),
+        factory=classifier_factory(factory, head_initializer),
         num_classes=num_classes,
         activation=activation,
         features=features,
         name=name,
-        head=head_layers(last_bn),
+        head=head_layers(factory, last_bn, head_gamma),
     )
 
 

@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from zoo.errors import ZooError
-from zoo.layers.layer_factory import Initializer, LayerFactory
+from zoo.layers.layer_factory import Decay, Initializer, LayerFactory
 from zoo.models.image_model import image_model
 from zoo.models.input_shapes import check_image
 from zoo.models.options import Activation, Classes, InputShape, Share, Strength, Units, Width
@@ -39,6 +39,7 @@ def vgg_bn(
     initializer: Initializer = "he_normal",
     orthonormal: Strength = 0.0,
     weight_decay: Strength = 5e-4,
+    decay: Decay = "kernels",
     name: str = "vgg19_bn",
 ) -> keras.Model:
     """Five stages of 3x3 convolutions at `width` * (1, 2, 4, 8, 8), then three dense layers.
@@ -58,7 +59,7 @@ def vgg_bn(
         width: int. Filters of the first stage.
         units: int. Units of the two hidden dense layers.
         dropout: float. Share of these units that training drops.
-        initializer, orthonormal, weight_decay: see `zoo.layers.LayerFactory`.
+        initializer, orthonormal, weight_decay, decay: see `zoo.layers.LayerFactory`.
         name: str. Name of the model.
 
     Returns:
@@ -82,6 +83,7 @@ def vgg_bn(
         initializer=initializer,
         orthonormal=orthonormal,
         weight_decay=weight_decay,
+        decay=decay,
         use_bias=True,
     )
     inputs = x = keras.Input(input_shape, name="image")
@@ -104,7 +106,7 @@ def vgg_bn(
         )
     x = layers.Flatten(data_format="channels_last", name="head_flatten")(x)
     for i in (1, 2):
-        x = layers.Dense(units, name=f"hidden{i}_dense", **factory.kernel())(x)
+        x = factory.dense(x, units, f"hidden{i}_dense")
         x = factory.act(f"hidden{i}_act")(x)
         x = layers.Dropout(dropout, name=f"hidden{i}_drop")(x)
     return keras.Model(inputs, factory.classifier(x, num_classes, activation), name=name)
