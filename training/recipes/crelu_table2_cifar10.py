@@ -21,8 +21,9 @@ ABOUT = About(
         "theirs, after the Torch program that they name: 164 epochs, batch 128, learning rate "
         "0.1 with a tenth from epochs 81 and 122 on, Nesterov momentum 0.9, weight decay 1e-4, "
         "flip and crop of 4 pixels, the median of 5 runs; He-normal with batch norm, else "
-        "Glorot; the rate is halved until a net trains, how often is not told. Here: the same, "
-        "the crop reflected, and 0.1 for every row: where that diverges, `learning_rate=0.05` "
+        "Glorot; NormProp's scales from 1/1.21; the rate is halved until a net trains, how often "
+        "is not told. Here: the same, as in that program every weight decays, not kernels alone, "
+        "the crop is reflected, and 0.1 for every row: where that diverges, `learning_rate=0.05` "
         "and so on; seeds by `seed=1 --run RUN`."
     ),
 )
@@ -43,6 +44,7 @@ PROTOCOL = ClassificationRecipe(
 
 PLAIN = {"norm": "none", "initializer": "glorot_uniform"}
 CRELU = {"nonlinearity": "crelu"}
+DECAY = {"decay": "all"}
 
 # row -> (architecture for a depth, model_args, published error on CIFAR-10 and CIFAR-100)
 ROWS = {
@@ -64,7 +66,7 @@ RECIPES = {
         model=model.format(110),
         tag=f"cifar10_{row}",
         recalibrate=0 if model_args.get("norm") == "none" else PROTOCOL.recalibrate,
-        model_args=model_args,
+        model_args=DECAY | model_args,
         published=f"{error}% test error, median of 5 (table 2)",
     )
     for row, (model, model_args, error, _) in ROWS.items()

@@ -20,8 +20,9 @@ ABOUT = About(
     ),
     protocol=(
         "theirs: see crelu_table2_cifar10. Here: that of residual_cifar10_cpu, 20 layers and 40 "
-        "epochs; the rate is halved until a net trains, as theirs. In the first 150 steps two "
-        "nets diverged at 0.1, plain without biases (0.05 held) and NormProp (0.1 / 32 held)."
+        "epochs, weight decay on kernels alone; the rate is halved until a net trains, as theirs. "
+        "In the first 150 steps two nets diverged at 0.1, plain without biases (0.05 held) and "
+        "NormProp, with scales from 1 in place of 1/1.21 (0.1 / 32 held)."
     ),
 )
 

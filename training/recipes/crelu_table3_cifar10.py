@@ -25,7 +25,7 @@ RECIPES = {
         crelu_table2_cifar10.PROTOCOL,
         model="crelu_resnet110",
         tag="cifar10_width12",
-        model_args={"width": 12},
+        model_args=crelu_table2_cifar10.DECAY | {"width": 12},
         published="5.87% test error (table 3)",
     )
 }

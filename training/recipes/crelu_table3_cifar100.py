@@ -26,7 +26,7 @@ RECIPES = {
     row: dataclasses.replace(
         crelu_table2_cifar100.RECIPES[like],
         tag=f"cifar100_width{width}",
-        model_args={"width": width, "weight_decay": 5e-4},
+        model_args={"decay": "all", "width": width, "weight_decay": 5e-4},
         published=f"{error}% test error (table 3)",
     )
     for row, (like, width, error) in ROWS.items()

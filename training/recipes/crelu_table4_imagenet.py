@@ -8,7 +8,7 @@ Expected:  the published errors: CReLU is better with batch norm and without. No
 import dataclasses
 
 from training.recipes import lastbn_tablea1_imagenet
-from training.recipes.crelu_table2_cifar10 import CRELU, PLAIN
+from training.recipes.crelu_table2_cifar10 import CRELU, DECAY, PLAIN
 from training.tasks.recipe import About
 
 ABOUT = About(
@@ -21,8 +21,9 @@ ABOUT = About(
     protocol=(
         "theirs: batch 128, 150 epochs (that program: 256 and 90), learning rate 0.1 with a "
         "tenth every 30 epochs, halved until a net trains, Nesterov momentum 0.9, weight decay "
-        "1e-4, windows of random size and shape, flip, colour jitter, shifts of colour. Here: "
-        "the same, and 0.1 for every row: where that diverges, `learning_rate=0.05` and so on. "
+        "1e-4, windows of random size and shape, flip, colour jitter, shifts of colour; NormProp's "
+        "scales from 1/1.21. Here: the same, as in that program every weight decays, and 0.1 for "
+        "every row: where that diverges, `learning_rate=0.05` and so on. "
         'That the rate falls every 30 epochs of 150, too, is how we read "we reserve '
         'hyperparameters". Evaluation with ten crops is not part of a recipe.'
     ),
@@ -79,7 +80,7 @@ RECIPES = {
         model=NETS[net][0].format(depth),
         tag=f"imagenet_{net}",
         recalibrate=0 if NETS[net][1] is PLAIN else PROTOCOL.recalibrate,
-        model_args=NETS[net][1],
+        model_args=DECAY | NETS[net][1],
         published=f"{figures} of ten crops, % top-1 / top-5 error (table 4)",
     )
     for depth, errors in ERRORS.items()

@@ -7,7 +7,7 @@ Expected:  the published errors: the last BN is the better the deeper the net. N
 
 import dataclasses
 
-from training.recipes.lastbn_table1_cifar10 import DEPTHS, PROTOCOL
+from training.recipes.lastbn_table1_cifar10 import DEPTHS, PROTOCOL, program
 from training.tasks.recipe import About
 from zoo.preprocessing import CIFAR
 
@@ -41,6 +41,7 @@ RECIPES = {
         tag="cifar100",
         data="cifar100",
         preprocess=CIFAR,
+        model_args=program(model),
         published=f"{error}% test error (table 2)",
     )
     for model, errors in ERRORS.items()

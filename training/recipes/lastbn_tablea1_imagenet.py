@@ -7,6 +7,7 @@ Expected:  the published errors: the last BN helps most with more regularization
 
 import dataclasses
 
+from training.recipes.lastbn_table1_cifar10 import program
 from training.tasks.classification.recipe import ClassificationRecipe
 from training.tasks.recipe import About
 from zoo.preprocessing import IMAGENET
@@ -23,7 +24,7 @@ ABOUT = About(
         "theirs: 100 epochs, batch 256, learning rate 0.1 with a tenth at 30, 60 and 90, "
         "Nesterov momentum 0.9, weight decay 1e-4; the rest after the Torch program that they "
         "name. Here: the same; of that program windows of random size and shape, flip, colour "
-        "jitter of 0.4 and shifts of colour of 0.1."
+        "jitter of 0.4 and shifts of colour of 0.1; decay and starts as in lastbn_table1_cifar10."
     ),
 )
 
@@ -58,7 +59,7 @@ RECIPES = {
         PROTOCOL,
         model=model,
         tag=f"imagenet_{kind}",
-        model_args=model_args,
+        model_args=program(model) | model_args,
         published=f"{error:.2f}% top-1 error (table A1)",
     )
     for model, errors in ERRORS.items()

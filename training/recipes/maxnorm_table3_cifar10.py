@@ -19,7 +19,8 @@ ABOUT = About(
         'Oyedotun et al., "Revisiting the Training of Very Deep Neural Networks without Skip '
         'Connections", table III. Its rows plainnet_bn56, resnet56 and resnet110 are quoted '
         'there from He et al., "Deep Residual Learning for Image Recognition"; its other '
-        "networks are not of this zoo."
+        "networks are not of this zoo (published there: Highway network 7.54%, All CNN 7.25%, "
+        "NiN 8.81%, Delta init. 18.00%)."
     ),
     protocol=(
         "theirs: batch 128, learning rate within [1e-4, 0.1], momentum 0.9, weight decay 1e-4, "

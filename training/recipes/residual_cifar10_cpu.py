@@ -20,7 +20,8 @@ ABOUT = About(
     ),
     protocol=(
         "theirs: see lastbn_table1_cifar10 and crelu_table2_cifar10. Here: 20 layers, 40 epochs, "
-        "0.1 falling to 0 by a cosine after 1 epoch of warm-up, bfloat16, the rest as there; "
+        "0.1 falling to 0 by a cosine after 1 epoch of warm-up, bfloat16, weight decay on kernels "
+        "alone, the zoo's own start of the classifier and of the last BN, the rest as there; "
         "seed 0; others by `seed=1 --run RUN`."
     ),
 )

@@ -19,7 +19,8 @@ ABOUT = About(
     protocol=(
         "theirs: see seqnet_table1_imagenet. Here: 16 filters in the first stage in place of 64, "
         "a 3x3 stem, 40 epochs with 2 of warm-up, batch 128, flip and crop of 4 pixels, "
-        "bfloat16; the rates as there. The plain nets are the ResNets without shortcuts, at the "
+        "bfloat16; the rates as there, weight decay on kernels alone, every last scale from 1. The "
+        "plain nets are the ResNets without shortcuts, at the "
         "rates of the SeqNets of their depth."
     ),
 )

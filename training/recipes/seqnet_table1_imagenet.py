@@ -25,11 +25,14 @@ ABOUT = About(
         "of SeqNets the classifier at 0.1, all else at 0.08, 0.04, 0.02 and 0.02 by depth, with "
         "101 layers 6/23 of that in stage 3. Here: the same; that the training has 100 epochs is "
         "from the published program, as is the strength of the orthogonal regularizer, 1e-4. "
-        "The last scale of a ResNet's block starts at 0, as in that program; the head's batch "
-        "normalization has the classifier's rate. The SeqNet with skips has the rates of the one "
+        "As in that program, too, every weight decays, not kernels alone, the last scale of a "
+        "ResNet's block starts at 0, and the head's batch normalization has the classifier's rate. "
+        "The SeqNet with skips has the rates of the one "
         "without."
     ),
 )
+
+DECAY = {"decay": "all"}
 
 PROTOCOL = ClassificationRecipe(
     model="resnet18",
@@ -69,7 +72,7 @@ RECIPES = {
     model: dataclasses.replace(
         PROTOCOL,
         model=model,
-        model_args={"last_gamma": 0.0} if model.startswith("resnet") else {},
+        model_args=DECAY | ({"last_gamma": 0.0} if model.startswith("resnet") else {}),
         published=published,
         **changes,
     )

@@ -31,7 +31,7 @@ RECIPES = {
     row: dataclasses.replace(
         seqnet_table1_imagenet.RECIPES["seqnet50"],
         tag=f"imagenet_{row}",
-        model_args=model_args,
+        model_args=seqnet_table1_imagenet.DECAY | model_args,
         published=f"{accuracy}% top-1 accuracy (table 3{part})",
     )
     for row, (model_args, accuracy, part) in ROWS.items()

@@ -24,7 +24,7 @@ RECIPES = {
     model: dataclasses.replace(
         seqnet_table1_imagenet.RECIPES[model],
         tag="imagenet_not_orthogonal",
-        model_args={"orthogonal": 0.0},
+        model_args=seqnet_table1_imagenet.DECAY | {"orthogonal": 0.0},
         published=f"{accuracy}% top-1 accuracy (table 4)",
     )
     for model, accuracy in ROWS.items()
