@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zoo
 from examples import detect_objects
 from examples.figures import common, gallery
 from tests.support import photos
@@ -96,6 +97,21 @@ def test_the_verdicts_are_those_of_the_tables(script, tmp_path):
         for end in ("csv", "json"):
             again, stored = tmp_path / f"{name}.{end}", gallery.FOLDER / f"{name}.{end}"
             assert again.read_text() == stored.read_text()
+
+
+def test_epochs_are_those_of_the_runs():
+    """What a program read from cards is what the table of the runs and the shipped card say."""
+
+    def column(path):
+        with open(path, newline="") as file:
+            return [{**row} for row in csv.DictReader(file)]
+
+    results = FOLDER.parents[1] / "results" / "maxnorm_table2_usps.csv"
+    runs = {row["row"]: int(row["epochs"]) for row in column(results) if row["epochs"]}
+    epochs = {"naive": runs["maxnorm"], "BN": runs["bn"], "initial": 0}
+    epochs["proposed"] = zoo.card("maxnorm_mlp100.usps").training.epochs
+    table = column(gallery.FOLDER / "conditioning_weights.csv")
+    assert {row["net"]: int(row["epochs"]) for row in table} == epochs
 
 
 def judged(name: str, tmp_path, change) -> dict:

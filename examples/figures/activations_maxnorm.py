@@ -50,15 +50,13 @@ def _measured(options):
     """The tables, the activations (net, layer) -> (examples, units), and what they rest on."""
     keras.utils.set_random_seed(0)
     x, y = common.images("usps", "train", options, zoo.preprocessing.USPS)
-    depth, nets, short = maxnorm_nets.nets(options, x, y)
+    depth, nets, epochs = maxnorm_nets.nets(options, x, y)
     statistics = {name: _statistics(model, x) for name, model in nets.items()}
     if not options.quick:
         model = zoo.load("maxnorm_plainnet50.cifar10")
         test = common.images("cifar10", "test", options, model, 500)[0]
         statistics[CONV] = _statistics(model, test)
-    trained = ", ".join(
-        f"{name} {maxnorm_nets.EPOCHS if name in short else 300}" for name in maxnorm_nets.NAMES
-    )
+    trained = ", ".join(f"{name} {epochs[name]}" for name in maxnorm_nets.NAMES)
     budget = f"{len(x)} training images of USPS; epochs of training: {trained}; theirs 300"
     if options.quick:
         budget = f"{depth} layers and {len(x)} random images"

@@ -7,7 +7,8 @@ section 5, figures 6 and 7.
 
 Theirs: CIFAR-10 at depths 56 to 1202, whole trainings of 16 filters. Here, for two CPU cores:
 depths 20, 56 and 110 of 8 filters, 16x16 pixels, 24 steps of 64 at rate 0.1 (seed 0): the rise of
-the first steps, not what follows; some three minutes.
+the first steps, not what follows; some three minutes. Classifier and last BN start as in their
+program, from U(-1/sqrt(n), 1/sqrt(n)) for n inputs and U(0, 1).
 """
 
 import itertools
@@ -45,7 +46,14 @@ def main(argv: list[str] | None = None) -> None:
         if options.quick:
             depth = 8
         keras.utils.set_random_seed(0)
-        model = small_resnet(depth, input_shape=(16, 16, 3), width=8, last_bn=last_bn)
+        model = small_resnet(
+            depth,
+            input_shape=(16, 16, 3),
+            width=8,
+            last_bn=last_bn,
+            head_initializer="fan_in_uniform",
+            head_gamma="uniform" if last_bn else "ones",
+        )
         optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
         optimizer.build(model.trainable_variables)
         model.compile(optimizer, "sparse_categorical_crossentropy")

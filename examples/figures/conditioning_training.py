@@ -1,7 +1,8 @@
 """Magnitude and condition of inputs and output gradients of 20 dense layers in training.
 
 Huang et al., "Layer-wise Conditioning Analysis in Exploring the Learning Dynamics of DNNs",
-figures 3 and 5 (with A5 and A6): plain and batch normalized, random and He's initialization.
+figures 3 and 5 (of full descent; A5 and A6 of batches): plain and batch normalized, random and
+He's initialization.
 
     python -m examples.figures.conditioning_training --data-dir DATA
 
@@ -31,7 +32,7 @@ NAME = "conditioning_training"
 MNIST = dataclasses.replace(zoo.preprocessing.USPS, size=(28, 28), resize=28)
 COUNT, BATCH, STEPS, JUDGED, P = 10_000, 512, (0, 40, 200), 1000, 50
 NETS = {"plain": "none", "BN": "batchnorm"}
-STARTS = ("random", "He")
+STARTS = {"random": "fan_in_uniform", "He": "he_normal_fan_in"}
 KEYS = {
     "lambda_max_x": "lambda_max of the input",
     "lambda_max_dh": "lambda_max of the output gradient",
@@ -57,8 +58,8 @@ def main(argv: list[str] | None = None) -> None:
                 input_shape=(28, 28, 1),
                 units=16 if options.quick else 256,
                 norm=norm,
+                initializer=STARTS[start],
             )
-            _initialize(model, start)
             model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
             signals, judged = LinearSignals(model), [(x[:JUDGED], y[:JUDGED])]
             about = {"start": start, "net": net}
@@ -70,15 +71,6 @@ def main(argv: list[str] | None = None) -> None:
                 rows += _rows(about, layer_conditioning(signals, judged))
     budget = f"{len(x)} training images of MNIST, {steps[-1]} steps of {BATCH} at rate 0.1"
     _save(options, rows, budget)
-
-
-def _initialize(model, start):
-    for kernel in (v for v in model.trainable_variables if len(v.shape) == 2):
-        bound = kernel.shape[0] ** -0.5
-        if start == "random":
-            kernel.assign(keras.random.uniform(kernel.shape, -bound, bound))
-        else:
-            kernel.assign(keras.random.normal(kernel.shape, stddev=2**0.5 * bound))
 
 
 def _rows(about, conditioning):

@@ -31,16 +31,13 @@ def main(argv: list[str] | None = None) -> None:
         return
     keras.utils.set_random_seed(0)
     x, y = common.images("usps", "train", options, zoo.preprocessing.USPS)
-    depth, nets, short = maxnorm_nets.nets(options, x, y)
-    nets["initial"] = zoo.create(f"maxnorm_mlp{depth}")
+    depth, nets, epochs = maxnorm_nets.nets(options, x, y)
+    nets["initial"], epochs["initial"] = zoo.create(f"maxnorm_mlp{depth}"), 0
     rows = []
     for name, model in nets.items():
-        epochs = 0 if name == "initial" else 300
-        if name in short:
-            epochs = 1 if options.quick else maxnorm_nets.EPOCHS
         numbers = list(map_kernels(model, condition_number).values())[:-1]  # no classifier
         rows += [
-            {"net": name, "epochs": epochs, "layer": i, "condition": number}
+            {"net": name, "epochs": epochs[name], "layer": i, "condition": number}
             for i, number in enumerate(numbers, start=1)
         ]
     _save(options, rows)

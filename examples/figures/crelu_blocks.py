@@ -3,20 +3,27 @@
 Shang et al., "Exploring Normalization in Deep Residual Networks with Concatenated Rectified Linear
 Units", figure 2 and table 1.
 
-    python -m examples.figures.crelu_blocks --data-dir DATA
+    python -m examples.figures.crelu_blocks --data-dir DATA [--runs RUNS]
 
 Theirs: 110 layers, trained on CIFAR-100. Here: 110 layers at initialization, exact on 32 images of
 CIFAR-10; and trained shortly, 32 layers of half the width on 16x16 pixels of CIFAR-10 for 120
 steps of 64 images (seed 0; some three minutes in all). Networks without batch norm start
-Glorot-uniform, as there. The two blocks that reduce the resolution are left out: they change the
-shape. CReLU acts inside the blocks, so the last activation of such a net is that of its last CReLU.
+Glorot-uniform, as there; NormProp is its version 2. With `--runs`, the trained nets are those of
+finished runs, such as `runs/crelu_table1_cifar100` (theirs) or `runs/crelu_table2_cifar10_cpu`. The
+two blocks that reduce the resolution are left out: they change the shape. CReLU acts inside the
+blocks, so the last activation of such a net is that of its last CReLU.
 """
+
+from pathlib import Path
 
 import keras
 import numpy as np
 
 import zoo
 from examples.figures import common
+from training.recipes.crelu_table1_cifar100 import PUBLISHED
+from training.results.runs import read_run
+from zoo import registry
 from zoo.models.small_resnet import small_resnet
 from zoo.signals.activations import activation_statistics
 from zoo.signals.blocks import block_changes
@@ -25,56 +32,90 @@ PAPER = (
     "Shang et al., “Exploring Normalization in Deep Residual Networks with Concatenated Rectified "
     "Linear Units”, "
 )
-# Norm -> the argument of the net, and a rate that both nonlinearities bear. NormProp's variance
-# doubles from block to block, so that 3e-5 diverges.
-NORMS = {"Plain": ("none", 0.002), "NormProp": ("normprop", 3e-6), "BN": ("batchnorm", 0.1)}
-ACTS = {"ReLU": "relu", "CReLU": "crelu"}
-# Table 1: mean, deviation, ratio of non-zero entries.
-PUBLISHED = {
-    ("Plain", "ReLU"): (30.81, 36.69, 0.14),
-    ("NormProp", "ReLU"): (28.68, 33.58, 0.21),
-    ("BN", "ReLU"): (3.77, 4.43, 0.51),
-    ("Plain", "CReLU"): (24.53, 26.02, 0.50),
-    ("NormProp", "CReLU"): (10.41, 10.28, 0.50),
-    ("BN", "CReLU"): (1.94, 1.99, 0.50),
+# Norm -> the argument of the net, a rate that both nonlinearities bear, and its rows of runs.
+# NormProp's variance doubles from block to block, so that 3e-5 diverges.
+NORMS = {
+    "Plain": ("none", 0.002, "plain"),
+    "NormProp": ("normprop2", 3e-6, "normprop2"),
+    "BN": ("batchnorm", 0.1, "bn"),
 }
+ACTS = {"ReLU": "relu", "CReLU": "crelu"}
 BATCH, LAST = 64, 20
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = common.parser(__doc__).parse_args(argv)
+    parser = common.parser(__doc__)
+    parser.add_argument("--runs", type=Path, help="folder of finished runs to take the nets from")
+    options = parser.parse_args(argv)
+    test = common.images("cifar10", "test", options, zoo.preprocessing.CIFAR, 32)[0]
+    deep = 14 if options.quick else 110
+    changes = {
+        ("init", norm, act): _changes(_net(deep, norm, act), deep, test, training=True)
+        for norm in ("Plain", "BN")
+        for act in ACTS
+    }
+    measured = _finished(options) if options.runs else _shortly_trained(options)
+    nets, x, losses, classes, budget = measured
+    idle = _idle(losses, classes)
+    lasts = {}
+    for (norm, act), (model, depth) in nets.items():
+        if norm != "NormProp":
+            changes["trained", norm, act] = _changes(model, depth, x[:32])
+        lasts[norm, act] = _last(model, depth, act, x)
+    about = {
+        "budget": f"{deep} layers at initialization (32 images of CIFAR-10), {budget}; theirs: 110 "
+        "layers trained on CIFAR-100",
+        "command": "python -m examples.figures.crelu_blocks --data-dir DATA"
+        + (" --runs RUNS" if options.runs else ""),
+        "to": options.to,
+    }
+    _save_changes(changes, losses, idle, about)
+    _save_lasts(lasts, losses, idle, about)
+
+
+def _shortly_trained(options):
+    """(norm, activation) -> (net, depth), images for them, losses, classes, and what they are."""
     x, y = common.images("cifar10", "train", options, zoo.preprocessing.CIFAR, 10_000)
     test = common.images("cifar10", "test", options, zoo.preprocessing.CIFAR, 1000)[0]
-    deep, shallow, steps = (14, 8, 2) if options.quick else (110, 32, 120)
-    changes, lasts, losses = {}, {}, {}
+    x, test = _shrunk(x), _shrunk(test)
+    depth, steps = (8, 2) if options.quick else (32, 120)
+    nets, losses = {}, {}
     for norm in NORMS:
         for act in ACTS:
-            if norm != "NormProp":
-                model = _net(deep, norm, act)
-                changes["init", norm, act] = _changes(model, deep, test[:32], training=True)
-            model = _net(shallow, norm, act, width=8, input_shape=(16, 16, 3))
+            model = _net(depth, norm, act, width=8, input_shape=(16, 16, 3))
             model.compile(
                 keras.optimizers.SGD(NORMS[norm][1], momentum=0.9),
                 keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             )
             end = min(LAST, steps - 1)
-            common.train(model, _shrunk(x), y, steps=steps - end, batch=BATCH)
-            losses[norm, act] = common.train(model, _shrunk(x), y, steps=end, batch=BATCH)
+            common.train(model, x, y, steps=steps - end, batch=BATCH)
+            losses[norm, act] = common.train(model, x, y, steps=end, batch=BATCH)
             print(f"{norm} {act}: loss {losses[norm, act]:.3f} at the end", flush=True)
             if norm == "BN":
-                zoo.callbacks.recalibrate_batch_norm(model, _shrunk(x[:1000]))
-            if norm != "NormProp":
-                changes["trained", norm, act] = _changes(model, shallow, _shrunk(test[:32]))
-            lasts[norm, act] = _last(model, shallow, act, _shrunk(test))
-    about = {
-        "budget": f"{deep} layers at initialization (32 images of CIFAR-10), {shallow} layers of "
-        f"half the width after {steps} steps of {BATCH} images at 16x16 pixels; theirs: 110 "
-        "layers trained on CIFAR-100",
-        "command": "python -m examples.figures.crelu_blocks --data-dir DATA",
-        "to": options.to,
-    }
-    _save_changes(changes, losses, about)
-    _save_lasts(lasts, losses, about)
+                zoo.callbacks.recalibrate_batch_norm(model, x[:1000])
+            nets[norm, act] = model, depth
+    budget = (
+        f"{depth} layers of half the width after {steps} steps of {BATCH} images at 16x16 pixels"
+    )
+    return nets, test, losses, 10, budget
+
+
+def _finished(options):
+    """The same of finished runs."""
+    nets, losses, x, card = {}, {}, None, None
+    for norm in NORMS:
+        for act in ACTS:
+            run = read_run(options.runs / f"{act.lower()}_{NORMS[norm][2]}")
+            if run is None:
+                raise SystemExit(f"{options.runs} lacks {act.lower()}_{NORMS[norm][2]}.")
+            model = zoo.load(str(run.folder / "checkpoint"))
+            card = model.zoo_card
+            x = common.images(card.training.data, "test", options, model, 1000)[0]
+            losses[norm, act] = run.history[-1]["cross_entropy"]
+            nets[norm, act] = model, registry.find(card.architecture).fixed["depth"]
+    depth, epochs = nets["BN", "ReLU"][1], card.training.epochs
+    budget = f"{depth} layers after {epochs} epochs of {card.training.data}"
+    return nets, x, losses, len(card.labels), budget
 
 
 def _net(depth, norm, act, **more):
@@ -113,7 +154,7 @@ def _lower_share(changes: dict[str, float]) -> float:
     return sum(values[: 2 * len(values) // 3]) / sum(values)
 
 
-def _save_changes(changes, losses, about):
+def _save_changes(changes, losses, idle, about):
     figure, (panels,) = common.axes(2)
     rows = []
     for (when, norm, act), values in changes.items():
@@ -153,7 +194,7 @@ def _save_changes(changes, losses, about):
         )
 
     answers = {True: "as the paper says", False: "not as the paper says"}
-    idle = _idle(losses, ("Plain", "BN"))
+    idle = [text for (norm, _), text in idle.items() if norm != "NormProp"]
     trained = None if idle else as_claimed("trained")
     after = "not judged after this short training, in which " + ", ".join(idle) + " learned nothing"
     if trained is not None:
@@ -174,21 +215,21 @@ def _save_changes(changes, losses, about):
     )
 
 
-def _idle(losses, norms) -> list[str]:
-    """Nets that have learned nothing."""
-    return [
-        f"{norm} {act} (loss {loss:.2f})"
+def _idle(losses, classes) -> dict[tuple[str, str], str]:
+    """Nets that have learned nothing, in words."""
+    return {
+        (norm, act): f"{norm} {act} (loss {loss:.2f})"
         for (norm, act), loss in losses.items()
-        if norm in norms and not common.learned(loss)
-    ]
+        if not common.learned(loss, classes)
+    }
 
 
-def _save_lasts(lasts, losses, about):
+def _save_lasts(lasts, losses, idle, about):
     figure, (panels,) = common.axes(2)
     names = [f"{norm}\n{act}" for norm, act in lasts]
     rows = []
     for (norm, act), s in lasts.items():
-        mean, deviation, ratio = PUBLISHED[norm, act]
+        mean, deviation, ratio = PUBLISHED[f"{act.lower()}_{NORMS[norm][2]}"]
         rows.append(
             {"norm": norm, "activation": act, "loss": losses[norm, act]}
             | {key: s[key] for key in ("mean", "deviation", "nonzero")}
@@ -217,10 +258,10 @@ def _save_lasts(lasts, losses, about):
             f"{norm} {act} {mean[norm, act]:.2f} ({r:.2f})" for (norm, act), r in ratio.items()
         )
         + "."
-        + (f" Learned nothing: {', '.join(_idle(losses, NORMS))}." if _idle(losses, NORMS) else ""),
+        + (f" Learned nothing: {', '.join(idle.values())}." if idle else ""),
         # NormProp's are shown; of them nothing is claimed but what holds for every CReLU.
         seen=None
-        if _idle(losses, ("Plain", "BN"))
+        if any(norm != "NormProp" for norm, _ in idle)
         else all(mean["BN", act] < mean["Plain", act] for act in ACTS)
         and ratio["BN", "ReLU"] > ratio["Plain", "ReLU"]
         and all(abs(ratio[norm, "CReLU"] - 0.5) < 0.005 for norm in NORMS),
