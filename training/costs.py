@@ -15,9 +15,8 @@ from zoo.tasks import TASKS
 
 PATH = Path(__file__).with_name("costs.json")
 
-# Operations per second of two CPU cores in a training step, twice what one core was measured at
-# with TensorFlow and batch 128: maxnorm_mlp100 in float32 (1600 images/s, 0.086e12) and plainnet44
-# in bfloat16 (413 images/s, 0.24e12). Nets of other shapes were within a third of these.
+# Operations per second of two CPU cores in a training step with TensorFlow: an assumption, after
+# the images per second of logs of maxnorm_mlp100 (float32) and plainnet44 (bfloat16).
 CPU = {"float32": 0.17e12, "mixed_bfloat16": 0.48e12}
 
 # Assumptions for one large GPU, not measurements: nets for large pictures keep it busy, those for

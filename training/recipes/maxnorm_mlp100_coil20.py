@@ -3,7 +3,7 @@
 Command:   python -m training.train maxnorm_mlp100_coil20 --data-dir DATA
 Cost:      0.025 PFLOP; 300 epochs of 7 steps, minutes on two CPU cores.
 Expected:  a small error on both parts, as the figure shows it; no value is printed.
-           Measured: 2.31% test error, 0.00% train error.
+           2.31% test error, 0.00% train error, as `maxnorm_mlp100.coil20` has it.
 """
 
 import dataclasses

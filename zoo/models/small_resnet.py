@@ -77,7 +77,7 @@ def small_resnet(
 
     With hundreds of layers on TensorFlow, call `optimizer.build(model.trainable_variables)` before
     `fit`: otherwise Keras makes the optimizer's variables within the compiled step and traces it
-    twice, which takes three times as long.
+    twice.
 
     Args:
         depth: int. Number of weight layers, 6n + 2.
