@@ -13,10 +13,13 @@ import pytest
 import zoo
 from tests.support import children, photo_folder
 from tests.support.checkpoints import make_checkpoint
+from tests.support.helpers import run_python
 from zoo.errors import ZooError
+from zoo.hub.upload import prepare_upload
 from zoo.preprocessing import Preprocess
 from zoo.tuning import loop, training
 from zoo.tuning.settings import Settings
+from zoo.tuning.tune import _name
 
 OPTIONS = {"epochs": 3, "batch_size": 8, "verbose": False}
 
@@ -61,12 +64,28 @@ def test_card(tuned, checkpoint, photos):
     assert card.training.origin == zoo.checkpoint.Origin.of(origin)
     assert (card.license, card.terms) == (origin.license, "no trade")
     assert card.training.data == "Shapes of mine (24 pictures of 3 classes)"
+    assert card.metrics[0].dataset == "Shapes of mine"
     assert len(card.training.curve) == 3
     top1, loss = card.metrics
     assert (top1.name, top1.value, top1.n) == ("top1", tuned.accuracy, 6)
     assert (loss.name, loss.value) == ("loss", tuned.loss)
     assert top1.command.startswith("zoo finetune ")
     assert "--epochs 3 --batch-size 8" in top1.command
+
+
+def test_names(photos, monkeypatch):
+    """After the folder, and none that a checkpoint of the zoo has."""
+    card = zoo.card("resnet20")
+    assert _name(card, Path("Fotos/Tulpen & Rosen!")) == "resnet20.tulpen_rosen"
+    assert _name(card, Path("resnet20.mine")) == "resnet20.mine"
+    assert _name(card, Path("data/cifar10")) == "resnet20.cifar10_tuned"
+    assert _name(card, Path("写真")) == "resnet20.tuned"
+
+
+def test_can_be_published(tuned, tmp_path):
+    upload = prepare_upload(tuned.folder, tmp_path, "hf://org/shapes", {})
+    assert upload.card.metrics == zoo.card(tuned.folder).metrics
+    assert upload.card.labels == photo_folder.SHAPES
 
 
 def test_the_card_says_what_prediction_gives(tuned, photos):
@@ -243,8 +262,19 @@ def test_frozen_statistics(checkpoint, photos, tmp_path, freeze):
         assert np.array_equal(kept[-1][path], before) == (freeze == "batch_norm"), path
 
 
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(checkpoint, photos, tmp_path, dtype):
+    """In training alone: the checkpoint is float32, and measured so."""
+    options = OPTIONS | {"epochs": 1, "dtype": dtype}
+    tuned = zoo.finetune(checkpoint, photos, tmp_path / "out", **options)
+    assert keras.config.dtype_policy().name == "float32"
+    assert zoo.card(tuned.folder).dtype == "float32"
+    with open(Path(tuned.folder) / "curve.csv") as file:
+        assert all(np.isfinite(float(row["loss"])) for row in csv.DictReader(file))
+
+
 def test_linear_probe_alone(checkpoint, photos, tmp_path):
-    """The body is the checkpoint's, bit for bit; mixed precision in training changes no dtype."""
+    """The body is the checkpoint's, bit for bit."""
     out = tmp_path / "out"
     tuned = zoo.finetune(checkpoint, photos, out, freeze="body", verbose=False)
     assert (tuned.epochs, tuned.best_epoch) == (0, 0)
@@ -286,6 +316,20 @@ def test_early_end_keeps_the_best(checkpoint, photos, tmp_path, monkeypatch):
         np.testing.assert_array_equal(progress.best[path], value)
 
 
+@pytest.mark.release
+def test_without_tensorflow(checkpoint, photos, tmp_path):
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow is the backend")
+    code = f"""
+import sys
+sys.modules["tensorflow"] = None
+import zoo
+print(zoo.finetune({str(checkpoint)!r}, {str(photos)!r}, {str(tmp_path / "out")!r}, epochs=1))
+"""
+    result = run_python(code)
+    assert "validation pictures right" in result.stdout, result.stderr
+
+
 @pytest.mark.once
 def test_settings_by_default():
     assert [Settings("x").epochs_for(n) for n in (20, 4000, 10**5)] == [40, 10, 5]
@@ -306,6 +350,7 @@ def test_grey_digits(tmp_path):
 
 
 @pytest.mark.once
+@pytest.mark.release
 def test_pretrained_beats_scratch(tmp_path):
     """A shipped checkpoint on 3 classes of 20 pictures against the same net with fresh weights;
     and the folder is known to a fresh process."""

@@ -69,14 +69,14 @@ def finish(
     )
     loss, accuracy = figures.loss_and_accuracy(outputs, y)
     metric: dict[str, Any] = {
-        "dataset": about.training.data,
+        "dataset": listing.folder.resolve().name,
         "split": "validation",
         "n": len(y),
         "command": settings.command(str(listing.folder), str(out)),
     }
     values = {"top1": accuracy, "loss": loss}
     metrics = tuple(Metric(name=key, value=value, **metric) for key, value in values.items())
-    write_card(out, dataclasses.replace(stored.zoo_card, metrics=metrics))
+    write_card(out, dataclasses.replace(stored.zoo_card, metrics=metrics), source=str(out))
 
     predicted = outputs.argmax(axis=1)
     matrix = figures.confusion(predicted, y, len(pictures.classes))

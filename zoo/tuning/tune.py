@@ -86,11 +86,11 @@ def finetune(
     >>> zoo.predict(tuned.folder, "cat.jpg", top=1)  # doctest: +SKIP
     [('cat', 0.98)]
     """
+    card = index.card(checkpoint)
     settings = Settings(
         *(os.fspath(checkpoint), epochs, batch_size, learning_rate, validation, input_shape),
         *(freeze, flip, dtype, seed),
     )
-    card = index.card(checkpoint)
     _check(card)
     listing = read_listing(folder)
     planned = plan(  # refused before any work
@@ -100,7 +100,7 @@ def finetune(
         activation=None,
         input_shape=settings.input_shape,
     )
-    name = f"{card.architecture}.{_tag(card, listing.folder if out is None else Path(out))}"
+    name = _name(card, listing.folder if out is None else Path(out))
     out = Path(name if out is None else out).expanduser()
     messages = Messages(verbose)
     place, result = out_folder.begin(out, settings.identity(card), listing)
@@ -141,7 +141,8 @@ def _check(card: Card) -> None:
         )
 
 
-def _tag(card: Card, path: Path) -> str:
-    """The name of a folder as the tag of a checkpoint."""
-    name = path.resolve().name.lower().removeprefix(f"{card.architecture}.")
-    return re.sub("[^a-z0-9_-]+", "_", name).strip("_")[:100] or "tuned"
+def _name(card: Card, path: Path) -> str:
+    """The name of the new checkpoint, after a folder; none of the zoo's own."""
+    tag = path.resolve().name.lower().removeprefix(f"{card.architecture}.")
+    name = f"{card.architecture}.{re.sub('[^a-z0-9_-]+', '_', tag).strip('_')[:90] or 'tuned'}"
+    return f"{name}_tuned" if name in index.list_weights() else name
