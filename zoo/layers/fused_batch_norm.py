@@ -65,11 +65,13 @@ def _torch() -> tuple[_Kernel, _Kernel]:
         momentum: float,
         epsilon: float,
     ) -> Tensor:
-        # Channels second is a view; the memory stays channels last and so does the kernel.
+        # Channels second is a view; the memory stays channels last and so does the kernel. The axis
+        # is counted from the front: PyTorch writes others into ONNX files as they are.
+        last = x.ndim - 1
         y = torch.batch_norm(
-            x.movedim(-1, 1), gamma, beta, mean, variance, training, momentum, epsilon, True
+            x.movedim(last, 1), gamma, beta, mean, variance, training, momentum, epsilon, True
         )
-        return y.movedim(1, -1)
+        return y.movedim(1, last)
 
     def normalize(
         x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, epsilon: float
