@@ -72,7 +72,7 @@ def begin(run: Path, about: dict[str, Any], data: dict[str, Any]) -> None:
     Args:
         run: the folder, made if missing.
         about: from `describe`, checked by `check`.
-        data: `Data.identity`: the labels in order, and numbers of examples.
+        data: `Data.identity`: the labels in order, numbers of examples, and digests of them.
 
     Raises:
         ZooError: the data are not those that the training in the folder began with.
@@ -82,12 +82,8 @@ def begin(run: Path, about: dict[str, Any], data: dict[str, Any]) -> None:
         run.mkdir(parents=True, exist_ok=True)
         write_atomically(run / FILE, json.dumps({**about, "data": data}, indent=2).encode())
         return
-    before = there.get("data", data)  # a run may be older than this field
-    changes = [
-        _change(key, before.get(key), value)
-        for key, value in data.items()
-        if before.get(key) != value
-    ]
+    before = {**data, **there.get("data", {})}  # a run may be older than one of the fields
+    changes = [_change(key, before[key], data[key]) for key in data if before[key] != data[key]]
     if changes:
         raise ZooError(
             f"{run} holds a training on other data: {'; '.join(changes)}. Restore the data it "
@@ -96,6 +92,9 @@ def begin(run: Path, about: dict[str, Any], data: dict[str, Any]) -> None:
 
 
 def _change(key: str, before: Any, now: Any) -> str:
+    if key == "digests":
+        parts = [part for part in now if before.get(part) != now[part]]
+        return f"the {' and '.join(parts)} examples are others than then"
     if key != "labels":
         return f"{before} {key} examples then, {now} now"
     if sorted(before) == sorted(now):

@@ -14,7 +14,12 @@ from zoo.errors import ZooError
 
 pytestmark = pytest.mark.once
 
-DATA = {"labels": ["top", "left", "neither"], "train": 90, "test": 33}
+DATA = {
+    "labels": ["top", "left", "neither"],
+    "train": 90,
+    "test": 33,
+    "digests": {"train": "0a", "test": "0b"},
+}
 
 
 def about(**settings) -> dict:
@@ -36,6 +41,9 @@ def test_a_run_that_is_older_than_a_setting_goes_on(tmp_path):
     run_folder.begin(tmp_path, about(), DATA)
     with pytest.raises(ZooError, match=r"other settings \(signals_every\)"):
         check(tmp_path, signals_every=3)
+    stored["data"] = {key: value for key, value in DATA.items() if key != "digests"}
+    (tmp_path / "run.json").write_text(json.dumps(stored))
+    run_folder.begin(tmp_path, about(), DATA)
 
 
 def test_checking_writes_nothing(tmp_path):
@@ -49,6 +57,7 @@ def test_checking_writes_nothing(tmp_path):
         ({"train": 89}, "90 train examples then, 89 now"),
         ({"test": 34}, "33 test examples then, 34 now"),
         ({"labels": ["left", "top", "neither"]}, "the classes are in another order"),
+        ({"digests": {"train": "0c", "test": "0b"}}, "the train examples are others than then"),
         ({"labels": ["top", "left"]}, "3 classes then, 2 now, which differ in neither"),
     ],
 )
@@ -71,6 +80,16 @@ def test_a_training_does_not_go_on_with_other_data(tmp_path, monkeypatch):
 
     monkeypatch.setattr("training.data.read", fewer)
     with pytest.raises(ZooError, match="90 train examples then, 89 now; 33 test examples"):
+        train.train(recipe, tmp_path, "")
+
+    def one_pixel(name, split, *_, **__):
+        images = toy.images(split)
+        x = images.x.copy()
+        x[0, 0, 0] += split == "test"
+        return Images(x, images.y, images.labels)
+
+    monkeypatch.setattr("training.data.read", one_pixel)
+    with pytest.raises(ZooError, match="other data: the test examples are others than then"):
         train.train(recipe, tmp_path, "")
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ class Data:
         labels: names of the classes, in order.
         counts: number of examples of "train" and "test".
         preprocess: how images become model input; the recipe's, or made from the training set.
+        digests: what the examples of "train" and "test" are, see `training.data.digest`.
     """
 
     train: Any
@@ -32,11 +33,12 @@ class Data:
     labels: tuple[str, ...]
     counts: Mapping[str, int]
     preprocess: Preprocess
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same when a training goes on."""
-        return {"labels": list(self.labels), **self.counts}
+        return {"labels": list(self.labels), **self.counts, "digests": dict(self.digests)}
 
 
 class Batches(Protocol):

@@ -6,6 +6,7 @@ import numpy as np
 
 from training import data as datasets
 from training.data import Images
+from training.data.digest import of_images
 from training.data.holdout import hold_out
 from training.data.statistics import per_pixel
 from training.data.subset import fraction_of, without_classes
@@ -29,7 +30,8 @@ def read(recipe: ClassificationRecipe, data_dir: str, *, download: bool = False)
     if recipe.fraction < 1:
         train = fraction_of(train, recipe.fraction, recipe.seed)
     counts = {"train": len(train.y), "test": len(test.y)}
-    return Data(train, test, train.labels, counts, preprocessing(recipe, train))
+    digests = {"train": of_images(train), "test": of_images(test)}
+    return Data(train, test, train.labels, counts, preprocessing(recipe, train), digests)
 
 
 def _read(recipe: ClassificationRecipe, split: str, data_dir: str, download: bool) -> Images:

@@ -1,6 +1,7 @@
 """The photos that a detector learns from and is measured on."""
 
 from training.data.coco import read_detections
+from training.data.digest import of_photos
 from training.tasks.detection.recipe import DetectionRecipe
 from training.tasks.task import Data
 from zoo.detection.annotated import AnnotatedImages
@@ -18,7 +19,8 @@ def read_data(recipe: DetectionRecipe, data_dir: str) -> Data:
     if recipe.validation != "train":
         measured = read(recipe.data, recipe.validation, data_dir)
     counts = {"train": len(photos), "test": len(measured)}
-    return Data(photos, measured, photos.labels, counts, recipe.preprocess)
+    digests = {"train": of_photos(photos), "test": of_photos(measured)}
+    return Data(photos, measured, photos.labels, counts, recipe.preprocess, digests)
 
 
 def read(data: str, split: str, data_dir: str) -> AnnotatedImages:
