@@ -131,7 +131,7 @@ def _probe(
 ) -> tuple[float, float]:
     """Gives the head the best linear classifier of the features; its loss and accuracy on them."""
     layer = model.get_layer(head)
-    body = keras.Model(model.inputs, layer.input)
+    body = keras.Model(model.input, layer.input)
     rows, y = data.rows(data.train)
     views = (False, True) if flip and len(rows) <= MIRRORED else (False,)
     parts = []
