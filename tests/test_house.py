@@ -14,7 +14,7 @@ LADDER = """
 __main__
 cli
 zoo
-tuning
+deploy tuning
 creation
 tasks
 hub

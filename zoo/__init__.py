@@ -25,6 +25,7 @@ if TYPE_CHECKING or not _is_console_command():
         callbacks,
         checkpoint,
         constraints,
+        deploy,
         detection,
         errors,
         formats,
@@ -40,6 +41,7 @@ if TYPE_CHECKING or not _is_console_command():
     )
     from zoo.checkpoint.save import save
     from zoo.creation import create
+    from zoo.deploy.export import export
     from zoo.formats.conversion import convert
     from zoo.formats.folding import fold
     from zoo.hub.index import card, list_weights
@@ -57,8 +59,10 @@ __all__ = [
     "constraints",
     "convert",
     "create",
+    "deploy",
     "detection",
     "errors",
+    "export",
     "finetune",
     "fold",
     "formats",

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from zoo.cli import cache, finetune, info, predict, probe, publish
+from zoo.cli import cache, export, finetune, info, predict, probe, publish
 from zoo.cli import list as list_  # the module; the builtin is not used in this file
 from zoo.cli.quiet import quiet
 from zoo.errors import ZooError
@@ -19,6 +19,7 @@ COMMANDS = {
     "info": info,
     "predict": predict,
     "finetune": finetune,
+    "export": export,
     "probe": probe,
     "publish": publish,
     "cache": cache,
@@ -29,6 +30,7 @@ EPILOG = """examples:
   zoo info maxnorm_plainnet50
   zoo predict maxnorm_plainnet50.cifar10 cat.jpg dog.jpg --top 3
   zoo finetune seqnet18 photos/
+  zoo export seqnet18 --format openvino --precision int8 --calibrate photos/
   zoo probe plainnet44 --init he
 """
 

@@ -20,7 +20,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("model", metavar="MODEL", help="name of a checkpoint, or its folder")
+    parser.add_argument("model", metavar="MODEL", help="a checkpoint, or a file of zoo export")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="image file")
     parser.add_argument("--top", type=int, help="a classifier's classes for each photo (5)")
     parser.add_argument("--threshold", type=float, help="least score of a detector's objects (0.5)")
@@ -34,15 +34,16 @@ def run(arguments: argparse.Namespace) -> int:
     from zoo import catalog
     from zoo.hub import index
 
-    task = catalog.find(index.card(arguments.model).architecture).task
+    if exported := _is_export(arguments.model):
+        task = "classification"
+    else:
+        task = catalog.find(index.card(arguments.model).architecture).task
     options = _options(arguments, task)
     pictures = {}
     if task == "detection":
         pictures = picture_files(arguments.photos, options["to"])
         _make_folders({path.parent for path in pictures.values()})
-    from zoo.hub.loading import load  # a backend, after the refusals
-
-    model = load(arguments.model)
+    model = _load(arguments.model, exported)
     results = []
     for photo in arguments.photos:
         try:
@@ -86,6 +87,22 @@ def picture_files(photos: Iterable[str], folder: str | None) -> dict[str, Path]:
     return files
 
 
+def _load(model: str, exported: bool) -> Any:
+    if exported:
+        from zoo.deploy.exported import load_exported
+
+        return load_exported(model)
+    from zoo.hub.loading import load  # a backend, after the refusals
+
+    return load(model)
+
+
+def _is_export(model: str) -> bool:
+    """Whether a path is that of an exported file, with its card beside it."""
+    path = Path(model)
+    return path.exists() and path.with_name(f"{path.name}.zoo.json").exists()
+
+
 def _options(arguments: argparse.Namespace, task: str) -> dict[str, Any]:
     """The options of this task, after a refusal of those of others."""
     for other, options in OPTIONS.items():
@@ -103,9 +120,12 @@ def _make_folders(folders: Iterable[Path]) -> None:
 
 
 def _classes(model: Any, photo: str, top: int) -> tuple[dict[str, Any], list[str]]:
-    from zoo.tasks.classification import predict
+    if hasattr(model, "card"):  # an exported file
+        classes = model.predict(photo, top=top)[0]
+    else:
+        from zoo.tasks.classification import predict
 
-    classes = predict(model, photo, top=top)
+        classes = predict(model, photo, top=top)
     width = max(len(label) for label, _ in classes)
     pairs = [{"label": label, "probability": p} for label, p in classes]
     return {"predictions": pairs}, [f"{label:{width}}  {p:7.2%}" for label, p in classes]

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.hub import loading
 from zoo.models.cost import multiply_adds
-from zoo.outputs import last_layer, output_activation
+from zoo.outputs import last_layer, output_activation, ranked, to_probabilities
 from zoo.preprocessing import Preprocess, as_sequence, prepare, settings_of
 from zoo.tasks.labels import labels_or_numbers
 
@@ -112,10 +112,10 @@ def predict(
         model.predict_on_batch(prepare(preprocess, sequence[start : start + batch_size], start))
         for start in range(0, len(sequence), batch_size)
     ]
-    probabilities = _probabilities(np.concatenate(outputs).astype("float64"), model)
-    if probabilities.shape[1] == 1 and len(names) == 2:
-        probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
-    results = [_ranked(row, names, top) for row in probabilities]
+    values = np.concatenate(outputs).astype("float64")
+    if not np.isfinite(values).all():
+        raise ZooError(f"{model.name} gives NaN or infinity for these images.")
+    results = ranked(to_probabilities(values, output_activation(model)), names, top)
     return results[0] if single else results
 
 
@@ -164,25 +164,3 @@ def _check_classifier(model: Any) -> None:
             f"{model.name} is no classifier: it has no layer {' or '.join(map(repr, head))} and "
             "gives features. Load it without num_classes=0 or features=True."
         )
-
-
-def _probabilities(outputs: np.ndarray, model: keras.Model) -> np.ndarray:
-    if not np.isfinite(outputs).all():
-        raise ZooError(f"{model.name} gives NaN or infinity for these images.")
-    activation = output_activation(model)
-    if activation in ("softmax", "sigmoid"):
-        return outputs
-    if outputs.shape[1] == 1:
-        if activation != "linear" and ((outputs >= 0) & (outputs <= 1)).all():
-            return outputs
-        return 0.5 * (1 + np.tanh(outputs / 2))
-    rows_are = (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, rtol=0, atol=1e-3)
-    if activation != "linear" and rows_are:
-        return outputs
-    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _ranked(row: np.ndarray, labels: Sequence[str], top: int) -> list[tuple[str, float]]:
-    order = np.argsort(-row, kind="stable")[:top]
-    return [(labels[i], float(row[i])) for i in order]
