@@ -41,7 +41,7 @@ if TYPE_CHECKING or not _is_console_command():
     )
     from zoo.checkpoint.save import save
     from zoo.creation import create
-    from zoo.deploy.export import export
+    from zoo.deploy.exporting import export
     from zoo.formats.conversion import convert
     from zoo.formats.folding import fold
     from zoo.hub.index import card, list_weights

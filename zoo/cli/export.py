@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     default = name if arguments.format == "savedmodel" else f"{name}{precision}"
     path = Path(arguments.to or f"{default}{SUFFIXES[arguments.format]}")
 
-    from zoo.deploy.export import export
+    from zoo.deploy.exporting import export
 
     card = export(
         arguments.checkpoint,
