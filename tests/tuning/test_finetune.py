@@ -350,6 +350,19 @@ def test_grey_digits(tmp_path):
 
 
 @pytest.mark.once
+def test_more_pixels(photos, tmp_path):
+    """Of a convolutional net, with the card's preprocessing for that size."""
+    checkpoint = tmp_path / "plainnet20.toy"
+    make_checkpoint(checkpoint, "plainnet20")
+    tuned = zoo.finetune(
+        checkpoint, photos, tmp_path / "out", input_shape=(12, 12, 3), epochs=0, verbose=False
+    )
+    assert zoo.load(tuned.folder).input_shape == (None, 12, 12, 3)
+    assert zoo.card(tuned.folder).preprocess.size == (12, 12)
+    assert tuned.probe_accuracy == tuned.accuracy
+
+
+@pytest.mark.once
 @pytest.mark.release
 def test_pretrained_beats_scratch(tmp_path):
     """A shipped checkpoint on 3 classes of 20 pictures against the same net with fresh weights;
