@@ -51,7 +51,12 @@ def main(
             print(f"round {number + 1}/{arguments.rounds}: {key}", file=sys.stderr, flush=True)
             result = subprocess.run(
                 [sys.executable, "-m", f"benchmarks.{name}", "--only", key],
-                env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+                env={
+                    "TF_ENABLE_ONEDNN_OPTS": "1",  # as the training program
+                    **os.environ,
+                    "KERAS_BACKEND": backend,
+                    "TF_CPP_MIN_LOG_LEVEL": "3",
+                },
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
