@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Names that the terminal's encoding lacks are no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
+    # Not TensorFlow's default on all processors, and up to three times as fast.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         with quiet(not arguments.verbose):
             code = arguments.run(arguments)
