@@ -16,8 +16,9 @@ from PIL import Image
 
 import zoo
 from examples import detect_objects
-from examples.figures import common, gallery
-from tests.support import photos
+from examples.figures import common, crelu_blocks, gallery
+from tests.support import photos, small_checkpoint
+from training.recipes.crelu_table1_cifar100 import PUBLISHED
 
 pytestmark = pytest.mark.once
 
@@ -112,6 +113,35 @@ def test_epochs_are_those_of_the_runs():
     epochs["proposed"] = zoo.card("maxnorm_mlp100.usps").training.epochs
     table = column(gallery.FOLDER / "conditioning_weights.csv")
     assert {row["net"]: int(row["epochs"]) for row in table} == epochs
+
+
+@pytest.mark.release
+def test_blocks_of_finished_runs(tmp_path):
+    """Figure 2 and table 1 of Shang et al. on nets of runs: here one net for all six."""
+    args = {"input_shape": [32, 32, 3], "width": 2, "num_classes": 10}
+    how = zoo.card("resnet20.cifar10").preprocess
+    labels = zoo.card("resnet20.cifar10").labels
+    runs = tmp_path / "runs"
+    for row in PUBLISHED:
+        folder = runs / row
+        if folder == runs / "relu_plain":
+            net = zoo.create("resnet20", **args)
+            small_checkpoint.write(
+                folder / "checkpoint", net, "resnet20.toy", args, how, labels, data="cifar10"
+            )
+            (folder / "run.json").write_text('{"recipe": {}}')
+            (folder / "log.json").write_text('[{"cross_entropy": 1.0}]')
+            (folder / "metrics.json").write_text("{}")
+        else:
+            shutil.copytree(runs / "relu_plain", folder)
+    crelu_blocks.main(["--quick", "--runs", str(runs), "--to", str(tmp_path)])
+    about = json.loads((tmp_path / "crelu_last_activation.json").read_text())
+    assert about["seen"] is False  # all six alike, and trained as their logs say
+    assert about["command"].endswith("--runs RUNS")
+    assert "20 layers after" in about["budget"]
+    shutil.rmtree(runs / "crelu_bn")
+    with pytest.raises(SystemExit, match="lacks crelu_bn"):
+        crelu_blocks.main(["--quick", "--runs", str(runs), "--to", str(tmp_path)])
 
 
 def judged(name: str, tmp_path, change) -> dict:

@@ -33,10 +33,9 @@ PAPER = (
     "Linear Units”, "
 )
 # Norm -> the argument of the net, a rate that both nonlinearities bear, and its rows of runs.
-# NormProp's variance doubles from block to block, so that 3e-5 diverges.
 NORMS = {
-    "Plain": ("none", 0.002, "plain"),
-    "NormProp": ("normprop2", 3e-6, "normprop2"),
+    "Plain": ("none", 0.01, "plain"),
+    "NormProp": ("normprop2", 0.01, "normprop2"),
     "BN": ("batchnorm", 0.1, "bn"),
 }
 ACTS = {"ReLU": "relu", "CReLU": "crelu"}
