@@ -39,6 +39,7 @@ JUDGED = {
         "activations_responses",
     ),
     "conditioning_curvature": ("conditioning_curvature",),
+    "conditioning_last_layer": ("conditioning_last_layer",),
     "conditioning_training": ("conditioning_training",),
     "conditioning_weights": ("conditioning_weights",),
     "gradient_depth": ("gradient_depth",),

@@ -12,6 +12,7 @@ program, from U(-1/sqrt(n), 1/sqrt(n)) for n inputs and U(0, 1).
 """
 
 import itertools
+import json
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from zoo.models.small_resnet import small_resnet
 from zoo.signals.last_layer import last_layer_analysis
 from zoo.signals.linear import LinearSignals
 
+NAME, START = "conditioning_last_layer", "fan_in_uniform"
 NETS = {
     "ResNet-20": (20, False),
     "ResNet-56": (56, False),
@@ -39,6 +41,10 @@ KEYS = {
 
 def main(argv: list[str] | None = None) -> None:
     options = common.parser(__doc__).parse_args(argv)
+    if options.judge:
+        budget = json.loads((options.to / f"{NAME}.json").read_text())["budget"]
+        _save(options, common.table(NAME, options), budget)
+        return
     x, y = common.images("cifar10", "train", options, zoo.preprocessing.CIFAR, COUNT)
     x = x.reshape(len(x), 16, 2, 16, 2, 3).mean(axis=(2, 4))
     rows = []
@@ -51,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
             input_shape=(16, 16, 3),
             width=8,
             last_bn=last_bn,
-            head_initializer="fan_in_uniform",
+            head_initializer=START,
             head_gamma="uniform" if last_bn else "ones",
         )
         optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
@@ -65,11 +71,15 @@ def main(argv: list[str] | None = None) -> None:
                 loss = common.train(model, x, y, steps=now - before, batch=BATCH)
             last = last_layer_analysis(signals, [(x[:JUDGED], y[:JUDGED])])
             numbers = {key: getattr(last, key) for key in KEYS if key != "loss"}
-            rows.append({"net": name, "step": now, "loss": loss} | numbers)
-    _save(options, rows, len(x))
+            rows.append({"net": name, "start": START, "step": now, "loss": loss} | numbers)
+    budget = (
+        f"{len(x)} training images of CIFAR-10 at 16x16 pixels, 8 filters, {steps[-1]} steps of "
+        f"{BATCH} at rate 0.1"
+    )
+    _save(options, rows, budget)
 
 
-def _save(options, rows, count):
+def _save(options, rows, budget):
     figure, (panels,) = common.axes(4, width=3.4)
     for panel, (key, title) in zip(panels, KEYS.items(), strict=True):
         for name in NETS:
@@ -87,26 +97,34 @@ def _save(options, rows, count):
     plain = list(NETS)[:3]
     rising = all(start[a] < start[b] for a, b in itertools.pairwise(plain))
     held = "ResNet-110 LastBN"
+    seen: bool | None = (
+        rising
+        and start[held] < start[plain[-1]]
+        and weight[held] < weight[plain[-1]]
+        and loss[held] < loss[plain[-1]]
+        and loss[plain[0]] < loss[plain[-1]]
+    )
+    verdict = (
+        "lambda_max of the input at step 0, largest loss and largest weight norm: "
+        + "; ".join(f"{n} {start[n]:.2g}, {loss[n]:.2g}, {weight[n]:.2g}" for n in NETS)
+    )
+    if any(row.get("start") != START for row in rows):
+        seen = None
+        verdict += "; from a classifier that started Glorot-uniform, and not measured again"
     common.save(
-        "conditioning_last_layer",
+        NAME,
         figure,
         rows,
         paper="Huang et al., “Layer-wise Conditioning Analysis in Exploring the Learning Dynamics "
         "of DNNs”, figures 6 and 7",
         claim="The deeper the residual net, the larger the input of its last layer, the weight "
         "that follows and the loss of the first steps; a BN before the layer prevents all three.",
-        verdict="lambda_max of the input at step 0, largest loss and largest weight norm: "
-        + "; ".join(f"{n} {start[n]:.2g}, {loss[n]:.2g}, {weight[n]:.2g}" for n in NETS)
-        + ".",
-        seen=rising
-        and start[held] < start[plain[-1]]
-        and weight[held] < weight[plain[-1]]
-        and loss[held] < loss[plain[-1]]
-        and loss[plain[0]] < loss[plain[-1]],
-        budget=f"{count} training images of CIFAR-10 at 16x16 pixels, 8 filters, "
-        f"{rows[-1]['step']} steps of {BATCH} at rate 0.1",
+        verdict=f"{verdict}.",
+        seen=seen,
+        budget=budget,
         command="python -m examples.figures.conditioning_last_layer --data-dir DATA",
         to=options.to,
+        judged=options.judge,
     )
 
 
