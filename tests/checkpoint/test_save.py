@@ -6,12 +6,14 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import zoo
 from tests.support.checkpoints import MLP, images, make_card, make_model, predict
 from tests.support.helpers import run_python
 from zoo.checkpoint import Metric, Origin, Training, load_checkpoint, read_card
 from zoo.errors import CheckpointError, UnknownNameError, ZooError
+from zoo.hub.upload import prepare_upload
 
 pytestmark = pytest.mark.once
 
@@ -20,11 +22,12 @@ ABOUT = {"labels": ["head", "tail"], "training": Training(data="coins", epochs=3
 FRESH = """
 import json, sys
 import numpy as np
-import zoo
+import zoo, zoo.cli
 model = zoo.load(sys.argv[1])
 x = np.load(sys.argv[2])
 np.save(sys.argv[3], model.predict(x, verbose=0))
 print(json.dumps(zoo.predict(model, np.zeros((9, 9), "uint8"))))
+assert zoo.cli.main(["predict", sys.argv[1], sys.argv[4]]) == 0
 """
 
 
@@ -47,11 +50,18 @@ def test_a_tuned_model_in_a_fresh_process(tuned, tmp_path):
         "zoo.json",
     ]
     np.save(tmp_path / "x.npy", images(tuned))
-    arguments = (str(folder), str(tmp_path / "x.npy"), str(tmp_path / "y.npy"))
-    result = run_python(FRESH, *arguments)
+    Image.new("L", (9, 9)).save(tmp_path / "black.png")
+    result = run_python(
+        FRESH, *(str(tmp_path / n) for n in ("coins", "x.npy", "y.npy", "black.png"))
+    )
     assert result.returncode == 0, result.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), predict(tuned))
-    assert {name for name, _ in json.loads(result.stdout)} == {"head", "tail"}
+    first, *printed = result.stdout.splitlines()
+    assert {name for name, _ in json.loads(first)} == {"head", "tail"}
+    assert json.loads(first)[0][0] in "".join(printed)  # what `zoo predict` says
+    (tmp_path / "staged").mkdir()
+    upload = prepare_upload(folder, tmp_path / "staged", "hf://me/coins", {})  # `zoo publish`
+    assert (upload.card.name, upload.card.labels) == (card.name, card.labels)
 
 
 def test_without_figures_the_page_says_so(tuned, tmp_path):
@@ -131,6 +141,7 @@ def test_a_body_for_a_detector(tmp_path):
     body = zoo.load(tmp_path / "net", features=True)
     card = zoo.save(body, tmp_path / "body")
     assert (card.labels, card.head, card.args["features"]) == ((), (), True)
+    assert "num_classes=5" not in (tmp_path / "body" / "README.md").read_text()
     again = zoo.load(tmp_path / "body")
     for level, output in body(images(body)).items():
         np.testing.assert_array_equal(again(images(body))[level], output)

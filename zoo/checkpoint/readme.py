@@ -21,7 +21,10 @@ _USE = {
     ),
     "object-detection": _FIND.replace(", masks", ""),
     "image-segmentation": _FIND,
+    "image-feature-extraction": ('features = model.predict(zoo.preprocess(model, "picture.png"))'),
 }
+
+_NEW_HEAD = '\n\nmodel = zoo.load("{}", num_classes=5)  # pretrained body, new head'
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~!&$])")
@@ -48,8 +51,7 @@ def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
         _code(
             "import zoo\n\n"
             f'model = zoo.load("{source}")\n'
-            f"{_USE[_task(card)]}\n\n"
-            f'model = zoo.load("{source}", num_classes=5)  # pretrained body, new head',
+            f"{_USE[_task(card)]}" + (_NEW_HEAD.format(source) if card.head else ""),
             "python",
         ),
     ]
@@ -86,7 +88,7 @@ def readme(card: Card, source: str | None = None, curve: bool = False) -> str:
 def _task(card: Card) -> str:
     """The Hub's name of what the model is for."""
     if find(card.architecture).task == "classification":
-        return "image-classification"
+        return "image-classification" if card.head else "image-feature-extraction"
     return "image-segmentation" if card.args.get("masks", True) else "object-detection"
 
 

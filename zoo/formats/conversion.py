@@ -97,8 +97,7 @@ def convert(
         classes = options["num_classes"]
         warn_of_new_head(architecture, classes, new, len(model.weights) - len(new))
     height, width, _ = model.input_shape[1:]
-    if height and width:
-        model.zoo_preprocess = IMAGENET.of_size((height, width))
+    model.zoo_preprocess = IMAGENET.of_size((height, width)) if height and width else IMAGENET
     return model
 
 
