@@ -66,7 +66,9 @@ def test_a_tuned_model_in_a_fresh_process(tuned, tmp_path):
 
 def test_without_figures_the_page_says_so(tuned, tmp_path):
     zoo.save(tuned, tmp_path / "coins", **ABOUT)
-    assert "Nothing was measured with these weights." in (tmp_path / "coins/README.md").read_text()
+    page = (tmp_path / "coins" / "README.md").read_text()
+    assert "Nothing was measured with these weights." in page
+    assert 'zoo.load("coins")' in page  # beside it; its name is no built-in one
     metrics = [Metric("coins", "test", "top1", np.float32(0.5), np.int64(8), "by hand")]
     card = zoo.save(tuned, tmp_path / "measured", metrics=metrics, **ABOUT)
     assert card.metrics == (Metric("coins", "test", "top1", 0.5, 8, "by hand"),)

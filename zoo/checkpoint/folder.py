@@ -47,6 +47,7 @@ def save_checkpoint(
     card: Card,
     *,
     max_shard_size: int = MAX_SHARD_SIZE,
+    source: str | None = None,
 ) -> Card:
     """Writes a model as a checkpoint folder.
 
@@ -63,6 +64,7 @@ def save_checkpoint(
             stay float32.
         max_shard_size: int, bytes of tensors that one file may hold; more are written in shards,
             by the convention of `model.safetensors.index.json`. No tensor is split.
+        source: str, what `zoo.load` takes to load it, for its page; None for the card's name.
 
     Returns:
         Card, as written.
@@ -99,7 +101,7 @@ def save_checkpoint(
     for variable in model.weights:
         _stored(variable, expected[variable.path][1], where)  # refused before anything is written
     contents = weight_contents(model, expected, max_shard_size, where)
-    return write_card(folder, card, contents)
+    return write_card(folder, card, contents, source=source)
 
 
 def weight_contents(

@@ -93,7 +93,7 @@ def save(
     if base is None:
         fields.setdefault("license", _NO_LICENSE)
     complete = present_card(model, base, fields)
-    written = save_checkpoint(model, path, complete)
+    written = save_checkpoint(model, path, complete, source=path.resolve().name)
     if not written.training.curve:  # the picture is of the training before
         (path / CURVE_FILE).unlink(missing_ok=True)
     return written
