@@ -7,7 +7,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+from tests.support import fresh
+
 REPOSITORY = Path(__file__).parent.parent
+
+fresh.start_server()  # before anything is used
+
+
+def pytest_unconfigure():
+    fresh.stop_server()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """The shipped checkpoints: what their cards say is true, and the first command of the README."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -10,7 +8,8 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.support.helpers import run_python
+from tests.support import fresh
+from tests.support.helpers import forward, run_python
 from training import readme_table
 from training.data import read
 
@@ -62,11 +61,12 @@ def test_figures_on_test_images(name, shared_data):
     count = len(images.y) if name in SAMPLE else 500
     y, how = images.y[:count], card.preprocess
     x = (images.x[:count].astype("float64") * how.scale - np.array(how.mean)) / np.array(how.std)
-    probabilities = model.predict(x.astype("float32"), batch_size=250, verbose=0)
+    batches = np.array_split(x.astype("float32"), -(-count // 250))
+    probabilities = np.concatenate([forward(model, batch) for batch in batches])
     accuracy = float((probabilities.argmax(axis=1) == y).mean())
     if name in SAMPLE:
         assert accuracy == pytest.approx(stated.value, abs=1e-3)
-        own = probabilities[np.arange(len(y)), y].astype("float64")
+        own = probabilities[np.arange(len(y)), y]
         assert -np.log(own).mean() == pytest.approx(metric(card, "test", "loss").value, rel=0.02)
     else:
         error = np.sqrt(stated.value * (1 - stated.value) / len(y))
@@ -94,12 +94,10 @@ def test_fine_tuning_starts_from_the_pretrained_body():
     model = zoo.load("maxnorm_plainnet50", num_classes=2)
     x = np.random.default_rng(0).normal(size=(16, 32, 32, 3)).astype("float32")
     features = keras.Model(model.inputs[0], model.get_layer("head_pool").output)
-    np.testing.assert_allclose(
-        body.predict(x, verbose=0), features.predict(x, verbose=0), atol=1e-5
-    )
+    np.testing.assert_allclose(forward(body, x), forward(features, x), atol=1e-5)
     model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy")
     model.fit(x, np.arange(16) % 2, verbose=0)
-    assert model.predict(x, verbose=0).shape == (16, 2)
+    assert forward(model, x).shape == (16, 2)
 
 
 def test_names_a_real_photo_offline():
@@ -131,13 +129,7 @@ def test_readme_table_is_that_of_the_cards():
 def test_evaluation_program_on_a_shipped_checkpoint(shared_data):
     command = metric(zoo.card("maxnorm_mlp100.usps"), "test", "top1").command
     words = command.replace("DATA", str(shared_data)).split()
-    result = subprocess.run(
-        [sys.executable, *words[1:], "--json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = fresh.run(*words[1:], "--json")
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests.support.helpers import run_python
+from tests.support.fresh import run_python
 
 COMMON = """
 import keras

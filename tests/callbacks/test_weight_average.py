@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.support.helpers import array, run_python
+from tests.support.fresh import run_python
+from tests.support.helpers import array
 from zoo.callbacks import WeightAverage
 from zoo.errors import ZooError
 

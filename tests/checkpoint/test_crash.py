@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from tests.support.checkpoints import make_card, make_checkpoint, make_model, predict
-from tests.support.helpers import run_python
+from tests.support.fresh import run_python
 from zoo import files
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.errors import CheckpointError
+
+pytestmark = pytest.mark.once  # about files
 
 
 @pytest.fixture

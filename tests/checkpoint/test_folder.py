@@ -10,7 +10,7 @@ from safetensors.numpy import load
 
 import zoo
 from tests.support.checkpoints import images, make_card, make_checkpoint, make_model, predict
-from tests.support.helpers import run_python
+from tests.support.fresh import run_python
 from zoo.checkpoint import Metric, load_checkpoint, read_card, save_checkpoint
 from zoo.errors import CheckpointError, ZooError
 

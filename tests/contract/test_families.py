@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.families import SMALL, images, small
-from tests.support.helpers import array, forward, run_python
+from tests.support.families import SMALL, filled, images, small
+from tests.support.fresh import run_python
+from tests.support.helpers import array, forward
 from zoo import registry
 from zoo.models.deferred import build_without_values, fill
 
@@ -37,7 +38,7 @@ class Net:
 def net(request):
     keras.utils.set_random_seed(0)
     name, options, shape = request.param
-    model, x = small(name, options, shape, activation=None), images(shape)
+    model, x = filled(name, options, shape, activation=None), images(shape)
     return Net(name, options, shape, model, x, forward(model, x))
 
 

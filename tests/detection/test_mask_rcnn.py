@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.helpers import array, run_python
+from tests.support.fresh import run_python
+from tests.support.helpers import array
 from tests.support.small_detector import (
     BATCH_NORM,
     LOSSES,

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.helpers import array, gradient, run_python
+from tests.support.fresh import run_python
+from tests.support.helpers import array, gradient
 from zoo.errors import ZooError
 from zoo.layers import CReLU, NormPropActivation, NormPropConv2D, SymmetricConv2D
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.support.helpers import array, gradient, run_python, weight_gradients
+from tests.support.fresh import run_python
+from tests.support.helpers import array, gradient, weight_gradients
 from zoo.errors import ZooError
 from zoo.initializers import SeqContract
 from zoo.layers import SeqConvPair2D, SeqDensePair

@@ -35,6 +35,7 @@ def rate(norms):
     return math.exp(-np.polyfit(np.arange(len(norms) - 1), np.log(norms[1:]), 1)[0])
 
 
+@pytest.mark.once  # the theory
 @pytest.mark.parametrize(
     ("options", "predicted"),
     [

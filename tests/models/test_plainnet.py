@@ -13,6 +13,10 @@ def images(n=16):
     return np.random.default_rng(0).normal(size=(n, 8, 8, 3)).astype("float32")
 
 
+# The theory; that the layers follow it on every backend: tests/layers/test_modulation.py.
+once = pytest.mark.once
+
+
 def tiny(name, **options):
     keras.utils.set_random_seed(0)
     return zoo.create(
@@ -20,6 +24,7 @@ def tiny(name, **options):
     )
 
 
+@once
 def test_modulation_keeps_errors_at_one_magnitude_through_110_layers():
     model = tiny("plainnet110", modulation=True, initializer="he_normal", orthonormal=0)
     source = model.get_layer("modulation")
@@ -46,6 +51,7 @@ def test_modulation_keeps_errors_at_one_magnitude_through_110_layers():
     assert arrived.max() / arrived.min() > 1e4
 
 
+@once
 def test_errors_grow_less_the_higher_beta_starts():
     x = np.random.default_rng(0).normal(size=(32, 8, 8, 3)).astype("float32")
     layers = [f"stage1_{i}_conv" for i in range(1, 15)]

@@ -204,6 +204,7 @@ def first_over_last(model):
     return norms[0] / norms[-1]
 
 
+@once
 def test_gradients_stay_even_where_those_of_a_plain_net_explode():
     shape = {"num_classes": 0, "width": 8, "input_shape": (16, 16, 3)}
     plain = plainnet(32, initializer="he_normal", **shape)

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.helpers import array, run_python
+from tests.support.fresh import run_python
+from tests.support.helpers import array
 from zoo.errors import ZooError
 from zoo.optimizers import SGD
 

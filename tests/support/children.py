@@ -1,23 +1,21 @@
 """Client code in processes of their own, for the client reads its environment when imported.
 
-They are forked from one clean process that has imported the zoo (but not the client), so that each
-starts at once.
+A fresh process has not imported it.
 """
 
 import contextlib
 import io
 import logging
-import multiprocessing
 import os
-import sys
+import pickle
 import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["zoo"])
+from tests.support import fresh
 
 
 @dataclass(frozen=True)
@@ -33,24 +31,22 @@ class Child:
     """A running call of `function(*arguments)` under environment variables."""
 
     def __init__(self, environment: dict[str, str], function: Callable, *arguments):
-        self._receiver, sender = _CONTEXT.Pipe(duplex=False)
-        self.process = _CONTEXT.Process(
-            target=_run, args=(environment, sender, function, arguments), daemon=True
-        )
-        self.process.start()
-        sender.close()
+        handle, self._path = tempfile.mkstemp()
+        os.close(handle)
+        self.process = fresh.Process(
+            _run, environment.get("LOG_LEVEL", "WARNING"), self._path, function, arguments,
+            environment=environment,
+        )  # fmt: skip
 
     def kill(self) -> None:
         self.process.kill()
 
     def wait(self) -> Outcome | None:
         """The outcome; None where the process was killed."""
-        try:
-            return self._receiver.recv()
-        except EOFError:
-            return None
-        finally:
-            self.process.join()
+        self.process.read()
+        written = Path(self._path).read_bytes()
+        os.unlink(self._path)
+        return pickle.loads(written) if written else None
 
 
 def call(environment: dict[str, str], function: Callable, *arguments) -> Outcome:
@@ -58,26 +54,20 @@ def call(environment: dict[str, str], function: Callable, *arguments) -> Outcome
     return Child(environment, function, *arguments).wait()
 
 
-def _run(environment, sender, function, arguments):
-    os.environ.update(environment)
+def _run(level: str, path: str, function: Callable, arguments: tuple) -> None:
     value = raised = None
     with contextlib.redirect_stderr(io.StringIO()) as printed:
-        level = environment.get("LOG_LEVEL", "WARNING")
         logging.basicConfig(level=level, stream=printed, force=True)
         try:
             value = function(*arguments)
         except Exception as error:
             raised = error
             traceback.print_exc()
-    sender.send(Outcome(value, raised, printed.getvalue()))
+    with open(path, "wb") as file:
+        pickle.dump(Outcome(value, raised, printed.getvalue()), file)
 
 
 # What children call; a child imports only what it needs.
-
-
-def imported() -> list[str]:
-    """Modules of a process that has imported the zoo."""
-    return list(sys.modules)
 
 
 def fetch(repo: str, revision: str = "main", sha256: str | None = None) -> dict[str, bytes]:

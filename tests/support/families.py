@@ -3,6 +3,7 @@
 import numpy as np
 
 import zoo
+from zoo.models.deferred import build_without_values, fill
 
 # Name, options, shape of an image.
 SMALL = [
@@ -24,6 +25,20 @@ SMALL = [
 
 def small(name, options, shape, **more):
     return zoo.create(name, input_shape=shape, num_classes=4, **options, **more)
+
+
+def filled(name, options, shape, **more):
+    """The small net, its kernels drawn by NumPy, the rest as its initializers say.
+
+    JAX would compile every initializer for every shape, which takes longer than the net."""
+    model = build_without_values(lambda: small(name, options, shape, **more))
+    rng, kernels = np.random.default_rng(0), {}
+    for v in model.weights:
+        if len(v.shape) > 1:
+            deviation = np.sqrt(2 / np.prod(v.shape[:-1]))
+            kernels[v.path] = rng.normal(0, deviation, v.shape).astype("float32")
+    fill(model, kernels)
+    return model
 
 
 def images(shape, n=8):

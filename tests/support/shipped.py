@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import zoo
-from tests.support.helpers import array, fast
+from tests.support.helpers import array, forward
 
 PATH = Path(__file__).parents[1] / "shipped.json"
 
@@ -21,7 +21,7 @@ def describe(model) -> dict:
         digest.update(v.path.encode())
         digest.update(array(v).astype("float32").tobytes())
     x = np.random.default_rng(0).random((4, *model.input_shape[1:]), dtype="float32")
-    outputs = array(fast(lambda x: model(x, training=False))(x))
+    outputs = forward(model, x)
     return {
         "weights": digest.hexdigest(),
         "outputs": [[float(f"{p:.7g}") for p in row] for row in outputs],

@@ -6,17 +6,13 @@ processor time. Nothing may start threads before the fork, so only imports happe
 """
 
 import gc
-import importlib
 import json
 import os
 import signal
 import sys
 from typing import Any
 
-PRELOADED = (
-    *("pytest", "hypothesis", "numpy.testing", "keras"),
-    *("zoo", "zoo.detection", "zoo.signals", "training.train", "tests.support.helpers"),
-)
+from tests.support.fresh import preload
 
 
 def run(job: dict[str, Any]) -> int:
@@ -49,8 +45,7 @@ def watch(job: dict[str, Any], results: int) -> None:
 
 
 def main(results: int) -> None:
-    for module in PRELOADED:
-        importlib.import_module(module)
+    preload()
     gc.collect()
     gc.freeze()  # collections in the forks leave all this alone, and its memory shared
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # watchers are not waited for

@@ -5,18 +5,15 @@ import dataclasses
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import zoo
-from tests.support import photos
+from tests.support import fresh, photos
 from tests.support.helpers import array
+from tests.support.programs import finish, pair
 from training import evaluate, publish_checkpoint
 from training import recipe as recipes
 from training.data.pipeline import Share
@@ -33,8 +30,6 @@ from training.train import train
 from zoo.checkpoint import Origin
 from zoo.errors import ZooError
 from zoo.preprocessing import IMAGENET
-
-REPO = Path(__file__).parents[2]
 
 RECIPE = DetectionRecipe(
     model="mask_rcnn_plainnet20",
@@ -223,12 +218,9 @@ def test_two_devices_are_as_one(folder, tmp_path):
         settings.append(f"model_args.{name}={value}")
     runs = {"one": [], "two": ["--strategy", engine, "--devices", "2"]}
     for run, options in runs.items():
-        command = [sys.executable, "-m", "training.train", "coco_finetune", *settings, *options]
-        done = subprocess.run(
-            [*command, "--run", str(tmp_path / run)], cwd=REPO, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert "2 device(s)" in done.stdout
+        words = ["training.train", "coco_finetune", *settings, *options, "--run", tmp_path / run]
+        output = finish(fresh.start("-m", *map(str, words)))
+    assert "2 device(s)" in output
     one, two = (zoo.load(tmp_path / run / "checkpoint") for run in runs)
     for a, b in zip(one.weights, two.weights, strict=True):
         np.testing.assert_allclose(array(a), array(b), atol=1e-4, err_msg=a.path)
@@ -247,44 +239,13 @@ def test_two_processes_validate(folder, tmp_path):
     for name, value in RECIPE.model_args.items():
         settings.append(f"model_args.{name}={value}")
     (tmp_path / "validated-1-1.json").write_text("[]")  # of an interrupted training
-    processes = pair(tmp_path, settings)
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], "\n".join(outputs)[-5000:]
+    for process in pair("training.train", "coco_finetune", *settings, "--run", str(tmp_path)):
+        finish(process)
     history = json.loads((tmp_path / "log.json").read_text())
     assert all("test_mask_AP50" in row for row in history)
     final = headline(json.loads((tmp_path / "metrics.json").read_text()))
     assert {f"test_{k}": v for k, v in final.items()}.items() <= history[-1].items()
     assert not list(tmp_path.glob("validated-*"))
-
-
-def pair(run, settings) -> list[subprocess.Popen]:
-    """Two processes of one training."""
-    sockets = [socket.socket() for _ in range(2)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    hosts = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
-    for s in sockets:
-        s.close()
-    processes = []
-    for i in (0, 1):
-        if keras.backend.backend() == "jax":
-            place, config = [f"--coordinator={hosts[0]}", "--processes=2", f"--process={i}"], {}
-            place.append("--strategy=jax")
-        else:
-            config = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}}
-            place = ["--strategy=multiworker"]
-        command = [sys.executable, "-m", "training.train", "coco_finetune", *settings, *place]
-        processes.append(
-            subprocess.Popen(
-                [*command, "--run", str(run)],
-                cwd=REPO,
-                env=os.environ | ({"TF_CONFIG": json.dumps(config)} if config else {}),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-    return processes
 
 
 def test_shares_of_a_validation(finished, tmp_path, monkeypatch):

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 import signal
-import socket
 
 import keras
 import numpy as np
@@ -12,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.support import toy
-from tests.training.test_train import finish, output_of, signal_at, start
+from tests.support.programs import finish, pair, signal_at, start
 from training import engines
 from training.engines import Engine, Options
 from training.state import states
@@ -29,32 +27,6 @@ def one_device(tmp_path_factory):
     run = tmp_path_factory.mktemp("one")
     finish(start(run, name="proof"))
     return run
-
-
-def ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    numbers = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return numbers
-
-
-def pair(run, *arguments: str, name: str = "proof"):
-    """Two processes of one training."""
-    first, second = ports(2)
-    if BACKEND == "jax":
-        place = ["--strategy=jax", f"--coordinator=127.0.0.1:{first}", "--processes=2"]
-        return [start(run, *arguments, *place, f"--process={i}", name=name) for i in (0, 1)]
-    cluster = {"worker": [f"127.0.0.1:{first}", f"127.0.0.1:{second}"]}
-    processes = []
-    for i in (0, 1):
-        config = {"cluster": cluster, "task": {"type": "worker", "index": i}}
-        os.environ["TF_CONFIG"] = json.dumps(config)
-        processes.append(start(run, *arguments, "--strategy=multiworker", name=name))
-    del os.environ["TF_CONFIG"]
-    return processes
 
 
 def assert_equal(run, other, tolerance: float = 1e-5) -> None:
@@ -84,7 +56,7 @@ def test_four_devices(one_device, tmp_path):
 @pytest.mark.release
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there")
 def test_two_processes(one_device, tmp_path):
-    chief, other = pair(tmp_path)
+    chief, other = pair("tests.support.toy", "proof", "--run", str(tmp_path))
     finish(chief)
     finish(other)
     assert_equal(tmp_path, one_device)
@@ -96,8 +68,8 @@ def test_a_worker_is_killed_and_the_pair_started_again(tmp_path):
     """Within an epoch, of which a state is saved at every step."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     finish(start(whole, "epochs=3"))
-    arguments = ("epochs=3", "--checkpoint-minutes=0")
-    chief, other = pair(broken, *arguments, name="toy")
+    words = ("tests.support.toy", "toy", "epochs=3", "--checkpoint-minutes=0", "--run", str(broken))
+    chief, other = pair(*words)
     for line in chief.stdout:
         if line.startswith("Epoch 2/"):
             other.send_signal(signal.SIGKILL)
@@ -105,8 +77,8 @@ def test_a_worker_is_killed_and_the_pair_started_again(tmp_path):
     output = finish(chief, code=75)
     assert "another process of this training has gone" in output
     assert "they go on from the last state" in output
-    output_of(other)
-    chief, other = pair(broken, *arguments, name="toy")
+    other.read()
+    chief, other = pair(*words)
     assert "Going on after epoch" in finish(chief)
     finish(other)
     ours, theirs = load_file(states(broken)[0]), load_file(states(whole)[0])

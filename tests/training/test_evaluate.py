@@ -241,11 +241,6 @@ def checkpoint(tmp_path_factory):
     return str(folder)
 
 
-@pytest.fixture
-def toy_data(monkeypatch):
-    monkeypatch.setattr("training.data.read", lambda name, split, *_, **__: toy.images(split))
-
-
 def test_program_with_pictures(checkpoint, toy_data, capsys, tmp_path):
     assert evaluate.main([checkpoint, "--pictures", str(tmp_path / "pictures")]) == 1
     told = capsys.readouterr()

@@ -12,8 +12,7 @@ import pytest
 
 from tests.support import toy
 from tests.support.helpers import array
-from tests.training.test_engines import changed, pair
-from tests.training.test_train import finish, output_of, start
+from tests.support.programs import finish, pair, start
 from training import train
 from training.tasks.classification.model import prepare_layer
 from training.tasks.classification.signals import probe
@@ -29,7 +28,7 @@ def killed(tmp_path_factory) -> Path:
     """The folder of a run that was killed after its last step, with the state of one epoch."""
     run = tmp_path_factory.mktemp("killed")
     process = start(run, *SETTINGS, call="die_while_writing_state 2")
-    output = output_of(process)
+    output = process.read()
     assert process.returncode == -signal.SIGKILL, output
     assert list(rows_of(run)) == [0, 2, 4, 6, 8, 10]
     return run
@@ -88,7 +87,7 @@ def test_killed_and_started_again(whole, killed, tmp_path):
 @pytest.mark.release
 @several
 def test_two_processes(whole, tmp_path):
-    for process in pair(tmp_path, *SETTINGS, name="toy"):
+    for process in pair("tests.support.toy", "toy", *SETTINGS, "--run", str(tmp_path)):
         finish(process)
     assert_equal(tmp_path, whole)
 
@@ -118,5 +117,5 @@ def test_targets_are_those_of_the_loss():
 def test_a_period_below_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("training.data.read", lambda name, split, *_, **__: toy.images(split))
     with pytest.raises(ZooError, match="signals_every must be an integer of at least 0"):
-        train.train(changed(signals_every=-1), tmp_path / "run", "")
+        train.train(dataclasses.replace(toy.RECIPE, signals_every=-1), tmp_path / "run", "")
     assert not (tmp_path / "run").exists()

@@ -1,11 +1,8 @@
-import csv
 import dataclasses
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import keras
@@ -22,179 +19,13 @@ from training.data.holdout import hold_out
 from training.diverged import report
 from training.engines import Engine
 from training.results.runs import read_run
-from training.state import Position, restore_state, save_state, states
+from training.state import Position, restore_state, save_state
 from training.tasks.classification.measure import measure
 from training.tasks.classification.model import build
 from zoo.checkpoint import Origin
 from zoo.errors import ZooError
 
 ROOT = Path(__file__).parents[2]
-once = pytest.mark.once
-
-
-@pytest.fixture
-def toy_data(monkeypatch):
-    monkeypatch.setattr("training.data.read", lambda name, split, *_, **__: toy.images(split))
-
-
-def start(run: Path, *arguments: str, call: str = "", name: str = "toy") -> subprocess.Popen:
-    """The training program on a toy set in a fresh process; `call` is one of `toy`."""
-    return subprocess.Popen(
-        [sys.executable, "-um", "tests.support.toy", name, *arguments, "--run", str(run)],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()}
-        | ({"ZOO_TEST": call} if call else {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def output_of(process: subprocess.Popen) -> str:
-    """All that it prints from now on; one that hangs is killed."""
-    watch = threading.Timer(300, process.kill)
-    watch.start()
-    output = process.stdout.read()
-    process.wait()
-    watch.cancel()
-    return output
-
-
-def finish(process: subprocess.Popen, code: int = 0) -> str:
-    output = output_of(process)
-    assert process.returncode == code, output
-    return output
-
-
-def signal_at(line: str, process: subprocess.Popen, number: int) -> str:
-    """Sends a signal when the program prints a line that begins so; returns the output after."""
-    for printed in process.stdout:
-        if printed.startswith(line):
-            process.send_signal(number)
-            break
-    return output_of(process)
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory) -> Path:
-    run = tmp_path_factory.mktemp("uninterrupted")
-    finish(start(run))
-    return run
-
-
-def final_state(run: Path) -> dict:
-    newest = states(run)[0]
-    assert newest.name.endswith("-0000000.safetensors")
-    return load_file(newest)
-
-
-def assert_same_training(run: Path, other: Path) -> None:
-    """Every weight, momentum, average and step count, the log and the checkpoint, bit for bit."""
-    ours, theirs = final_state(run), final_state(other)
-    assert ours.keys() == theirs.keys()
-    for key in ours:
-        np.testing.assert_array_equal(ours[key], theirs[key], err_msg=key)
-    a, b = (load_file(r / "checkpoint" / "model.safetensors") for r in (run, other))
-    for key in a:
-        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
-    a, b = (json.loads((r / "log.json").read_text()) for r in (run, other))
-    clock = ("seconds", "images_per_second")
-    assert [{k: v for k, v in row.items() if k not in clock} for row in a] == [
-        {k: v for k, v in row.items() if k not in clock} for row in b
-    ]
-
-
-@once
-def test_stopped_by_sigterm_and_started_again(uninterrupted, tmp_path):
-    process = start(tmp_path)
-    output = signal_at("Epoch 3/", process, signal.SIGTERM)
-    assert process.returncode == 128 + signal.SIGTERM, output
-    assert "the same command goes on" in output
-    finish(start(tmp_path))
-    assert_same_training(tmp_path, uninterrupted)
-
-
-@pytest.mark.release
-def test_killed_in_an_epoch_and_started_again(uninterrupted, tmp_path):
-    process = start(tmp_path, "--checkpoint-minutes", "0")
-    signal_at("Epoch 3/", process, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    finish(start(tmp_path))
-    assert_same_training(tmp_path, uninterrupted)
-    # Each epoch is logged once.
-    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
-    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
-
-
-@pytest.mark.release
-@once
-def test_killed_twenty_times_at_random_moments(tmp_path):
-    from tests.support.kills import EPOCHS
-
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.support.kills", tmp_path / "killed", "20"],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert result.stdout.endswith("killed 20 times, then ended with 0\n"), result.stdout[-3000:]
-    finish(start(tmp_path / "whole", f"epochs={EPOCHS}"))
-    assert_same_training(tmp_path / "killed", tmp_path / "whole")
-
-
-@pytest.mark.release
-@once
-def test_killed_while_writing_a_state_and_started_again(uninterrupted, tmp_path):
-    process = start(tmp_path, call="die_while_writing_state 3")
-    output_of(process)
-    assert process.returncode == -signal.SIGKILL
-    newest = states(tmp_path)[0]
-    assert newest.name == "state-00002-0000000.safetensors"
-    # And what was written last is damaged, too: the state before it is there.
-    newest.write_bytes(newest.read_bytes()[:5000])
-    output = finish(start(tmp_path))
-    assert "Going on after epoch 1 of 4" in output
-    assert not list(tmp_path.glob(".*.partial"))
-    assert_same_training(tmp_path, uninterrupted)
-
-
-@once
-def test_a_full_disk_loses_nothing_older(uninterrupted, tmp_path):
-    output = finish(start(tmp_path, call="fill_the_disk_at 2"))
-    assert output.count("Could not write the state") == 1
-    assert [path.name[:11] for path in states(tmp_path)] == ["state-00004", "state-00003"]
-    assert not list(tmp_path.glob(".*partial"))
-    assert_same_training(tmp_path, uninterrupted)
-
-
-@pytest.mark.release
-@once
-def test_a_disk_that_stays_full(tmp_path):
-    output = finish(start(tmp_path, call="fill_the_disk_from 3"), code=1)
-    assert "the last state could not be written" in output
-    assert [path.name[:11] for path in states(tmp_path)] == ["state-00002", "state-00001"]
-    assert not (tmp_path / "checkpoint").exists()
-    assert "Going on after epoch 2 of 4" in finish(start(tmp_path))
-
-
-@once
-def test_an_unwritable_folder(tmp_path):
-    (tmp_path / "file").write_text("not a folder")
-    assert "Not a directory" in finish(start(tmp_path / "file" / "run"), code=1)
-
-
-def test_divergence_stops_with_a_report(tmp_path):
-    output = finish(start(tmp_path, "learning_rate=1e30", "model_args.norm='none'"), code=3)
-    assert "diverged.json" in output
-    told = json.loads((tmp_path / "diverged.json").read_text())
-    assert "the loss is" in told["what"]
-    places = [f"hidden{i}_dense" for i in (1, 2, 3)]
-    for values in told["signals"].values():
-        assert list(values)[:3] == places
-    assert list(told["signals"]) == ["output", "error", "gradient"]
-    assert not (tmp_path / "checkpoint").exists()
 
 
 def test_report_of_divergence_goes_back_to_the_last_good_state(tmp_path):
@@ -393,7 +224,10 @@ def test_an_unfinished_run_is_not_published(tmp_path):
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="about the other backends")
 def test_trains_where_tensorflow_is_not_installed(tmp_path):
-    finish(start(tmp_path, "epochs=1", call="without tensorflow"))
+    words = ["-m", "tests.support.toy", "toy", "epochs=1", "--run", tmp_path]
+    environment = {**os.environ, "ZOO_TEST": "without tensorflow"}
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "float32"])
