@@ -28,7 +28,7 @@ PRELOADED = (
     *("pytest", "hypothesis", "numpy.testing", "tensorflow", "keras"),
     *("zoo", "zoo.detection", "zoo.signals", "training.train", "tests.support.helpers"),
 )
-LONGEST = 300  # seconds; then a process is killed
+LONGEST = 900  # seconds; then a process is killed
 
 _server: tuple[int, socket.socket] | None = None  # of this process
 
