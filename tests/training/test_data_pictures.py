@@ -10,7 +10,7 @@ from PIL import Image
 import zoo
 from tests.support.fake_sets import put_row, write_tfds
 from training.data import Content, Pictures, prepared, read
-from training.data.pictures import window
+from training.data.pictures import LEAST_AREA, larger_windows, window
 
 pytestmark = pytest.mark.once
 
@@ -279,3 +279,14 @@ def test_imagenet_as_tfrecord(tmp_path):
     with pytest.raises(ValueError, match="convert_format") as caught:
         read("imagenet2012", "train", tmp_path)
     assert f"--dataset_version_dir={folder} " in str(caught.value)
+
+
+@pytest.mark.once
+def test_larger_windows():
+    draws = draws_of(4000)
+    assert larger_windows(draws, LEAST_AREA) is draws
+    boxes = np.array([window(500, 500, d) for d in larger_windows(draws, 0.5).tolist()])
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / 500**2
+    assert areas.min() > 0.495
+    assert 0.65 < areas.mean() < 0.75  # large ones of a long shape do not fit
+    np.testing.assert_array_equal(draws, draws_of(4000))

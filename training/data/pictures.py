@@ -120,6 +120,21 @@ def resized_crops(
     return result
 
 
+def larger_windows(draws: np.ndarray, least: float) -> np.ndarray:
+    """Draws whose windows have an area of at least `least`, uniform up to all of the picture.
+
+    Args:
+        draws: (n, DRAWS) of [0, 1), for windows of at least `LEAST_AREA`.
+        least: share of the picture, from `LEAST_AREA` on and below 1.
+    """
+    if least == LEAST_AREA or draws.shape[1] != DRAWS:
+        return draws
+    draws = draws.copy()
+    low = (least - LEAST_AREA) / (1 - LEAST_AREA)
+    draws[:, : 2 * TRIES : 2] = low + (1 - low) * draws[:, : 2 * TRIES : 2]
+    return draws
+
+
 def _checked(draws: np.ndarray, index: Sequence[int]) -> np.ndarray:
     draws = np.asarray(draws, "float64")
     if draws.shape != (len(index), DRAWS) or not ((draws >= 0) & (draws < 1)).all():

@@ -17,7 +17,7 @@ import zoo
 from training.data import Images
 from training.data.mixing import check as check_mixing
 from training.data.mixing import mix
-from training.data.pictures import DRAWS, resized_crops
+from training.data.pictures import DRAWS, LEAST_AREA, larger_windows, resized_crops
 from zoo.errors import ZooError
 from zoo.preprocessing import Preprocess
 
@@ -51,6 +51,7 @@ class Batches:
         draws: random numbers that `Prepare` takes for an image.
         crops: for images that are cut at random from larger pictures, else None.
         share: the parts of this process.
+        least_area: of those crops, as a share of the picture; at least `LEAST_AREA`.
         sides: sides of square crops by epoch, the last one for all that follow; () for the size
             of `crops`.
         mixup, cutmix: parameters of the Beta distributions of `training.data.mixing`; 0 for none.
@@ -64,6 +65,7 @@ class Batches:
     draws: int = 0
     crops: Preprocess | None = None
     share: Share = Share()
+    least_area: float = LEAST_AREA
     sides: tuple[int, ...] = ()
     mixup: float = 0.0
     cutmix: float = 0.0
@@ -100,7 +102,8 @@ class Batches:
         rng = np.random.default_rng([self.seed, epoch, step])
         draws = rng.random((self.size, cut + self.draws), "float32")[rows]
         if self.crops:
-            pixels = resized_crops(self.images.x, index, draws[:, :cut], self._crop(epoch))
+            windows = larger_windows(draws[:, :cut], self.least_area)
+            pixels = resized_crops(self.images.x, index, windows, self._crop(epoch))
         else:
             pixels = self.images.x[index]
         y = self.images.y[index]

@@ -33,6 +33,7 @@ class EpochBatches:
             prepare_layer(recipe).draws,
             recipe.preprocess if recipe.resized_crop else None,
             share,
+            least_area=recipe.least_area,
             sides=recipe.sides,
             mixup=recipe.mixup,
             cutmix=recipe.cutmix,

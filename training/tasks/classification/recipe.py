@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from training.data.pictures import LEAST_AREA
 from training.tasks.recipe import Recipe
 from zoo.errors import ZooError
 
@@ -23,6 +24,8 @@ class ClassificationRecipe(Recipe):
         crop, jitter, lighting: augmentation, see `training.augment.Prepare`.
         resized_crop: whether a window of random size and shape is cut from each picture and
             scaled to the model's size, see `training.data.pictures`.
+        least_area: of that window, as a share of the picture, from 0.08 on. A short training of
+            a small net learns more from larger ones.
         sizes: sides of the square training pictures, each for an equal part of the epochs, rounded
             up for the first ones; () for the model's size throughout. Needs `resized_crop`.
             Evaluation is at the model's size.
@@ -55,6 +58,7 @@ class ClassificationRecipe(Recipe):
     jitter: float = 0.0
     lighting: float = 0.0
     resized_crop: bool = False
+    least_area: float = LEAST_AREA
     sizes: tuple[int, ...] = ()
     label_smoothing: float = 0.0
     mixup: float = 0.0
@@ -77,6 +81,11 @@ class ClassificationRecipe(Recipe):
             )
         if self.sizes and not self.resized_crop:
             raise ZooError("sizes needs resized_crop=True: other pictures have one size.")
+        if not LEAST_AREA <= self.least_area < 1:
+            raise ZooError(
+                f"least_area must be at least {LEAST_AREA} and below 1. "
+                f"Received: least_area={self.least_area}"
+            )
         if any(type(side) is not int or side < 1 for side in self.sizes):
             raise ZooError(f"sizes must be positive integers. Received: {self.sizes}")
 
