@@ -94,7 +94,9 @@ def test_the_card_says_what_prediction_gives(tuned, photos):
     model = zoo.load(tuned.folder)
     predicted = zoo.predict(model, [photos / row["file"] for row in rows], top=1)
     for row, [(label, probability)] in zip(rows, predicted, strict=True):
-        assert (row["predicted"], float(row["probability"])) == (label, round(probability, 4))
+        assert row["predicted"] == label
+        # Written with four digits; batches of another size round otherwise.
+        assert float(row["probability"]) == pytest.approx(probability, abs=2e-4)
     right = [row["class"] == row["predicted"] for row in rows]
     assert np.mean(right) == tuned.accuracy
 
@@ -137,7 +139,7 @@ def test_killed_and_resumed_equals_unbroken(tuned, checkpoint, photos, tmp_path,
     out = tmp_path / "shapes"
     child = children.Child({}, killed_in, moment, checkpoint, photos, out)
     assert child.wait() is None
-    assert child.process.exitcode == -signal.SIGKILL
+    assert child.process.wait() == -signal.SIGKILL
     resumed = zoo.finetune(checkpoint, photos, out, **OPTIONS)
     for name in ("model.safetensors", "confusion.csv", "validation.csv"):
         assert (out / name).read_bytes() == (Path(tuned.folder) / name).read_bytes()
