@@ -73,12 +73,9 @@ def test_beta_needs_a_normalization():
 
 @pytest.mark.parametrize("options", [{}, {"features": True}, {"num_classes": 0}])
 def test_modulation_adds_the_source_and_nothing_else(options):
-    options = {"name": "plainnet20", **options}
+    options = {"input_shape": (8, 8, 3), "width": 2, **options}
     keras.utils.set_random_seed(0)
-    plain, model = (
-        zoo.create(**{"input_shape": (8, 8, 3), "width": 2, "modulation": on, **options})
-        for on in (False, True)
-    )
+    plain, model = (zoo.create("plainnet20", modulation=on, **options) for on in (False, True))
     weights = {v.path: v for v in model.variables}
     assert set(weights) - {v.path for v in plain.variables} == {
         "modulation/moments",

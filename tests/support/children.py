@@ -129,5 +129,9 @@ def on_small_disk(size: int, function: Callable, *arguments) -> Any:
     """The function's value where no file can be larger than this."""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    return function(*arguments)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        return function(*arguments)
+    finally:  # the outcome is written to a file, too
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
