@@ -5,7 +5,7 @@ Data:      100,000 training and 10,000 validation photos of 64x64 pixels in 200 
 Command:   python -m training.train tiny_imagenet/ROW --data-dir DATA
            In stages: epochs=N sizes='(32,)' first, then weights=runs/…/checkpoint with larger
            sizes and --run runs/…
-Cost:      3.7 to 4.4 PFLOP a row.
+Cost:      2.1 to 2.5 PFLOP a row.
 Expected:  not measured to the end.
 """
 
