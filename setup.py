@@ -28,6 +28,7 @@ setup(
         "zoo._weights": ["*/zoo.json", "*/model*.safetensors*", "*/README.md"],
     },
     install_requires=[
+        "filelock",
         "huggingface_hub>=2.4",
         "keras>=3.15.1",
         "numpy",

@@ -15,10 +15,12 @@ class UnknownNameError(ZooError):
         known = sorted(known)
         # A checkpoint's name is "architecture.tag": compare case-insensitively, the typical slip.
         by_lower = {k.lower(): k for k in known}
-        near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
+        lower = str(name).lower()
+        near = difflib.get_close_matches(lower, by_lower, n=5, cutoff=0.5)
         message = f"Unknown {kind}: {name!r}."
-        if near:
-            message += f" Did you mean {by_lower[near[0]]!r}?"
+        if near:  # of those that are alike, one that only ends early comes first
+            nearest = next((known for known in near if known.startswith(lower)), near[0])
+            message += f" Did you mean {by_lower[nearest]!r}?"
         elif known:
             message += f" Known: {', '.join(known[:8])}{', …' if len(known) > 8 else ''}."
         if hint:

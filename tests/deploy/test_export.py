@@ -7,6 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import zoo
 from tests.support.helpers import array
@@ -180,21 +181,37 @@ def test_models_that_cannot_be_exported(fake, tmp_path):
 
 
 @pytest.mark.once
-def test_files_that_cannot_be_opened(fake, model, tmp_path):
+def test_files_that_are_no_pictures_are_left_out(fake, model, tmp_path, caplog):
+    fake(lambda x: np.eye(10)[np.zeros(len(x), int)])
+    (tmp_path / "notes.jpg").write_text("words")
+    with pytest.raises(ZooError, match=r"no picture that can be read: .*notes.jpg"):
+        zoo.export(model, tmp_path / "net.fake", calibrate=tmp_path)
+    Image.new("RGB", (9, 9)).save(tmp_path / "black.png")
+    card = zoo.export(model, tmp_path / "net.fake", calibrate=tmp_path, force=True)
+    assert (card.agreement.pictures, card.agreement.real) == (1, True)
+    assert "1 files of" in caplog.text
+
+
+@pytest.mark.once
+def test_files_that_cannot_be_opened(fake, model, tmp_path, monkeypatch):
     def broken(path):
-        raise RuntimeError("magic number\nof something else")
+        raise RuntimeError("at line 7:\nmagic number\n")
 
     with pytest.raises(MissingFileError, match="does not exist"):
         load_exported(tmp_path / "net.fake")
     fake(lambda x: np.eye(10)[np.zeros(len(x), int)])
     path = tmp_path / "net.fake"
     zoo.export(model, path, force=True)
-    RUNTIMES["fake"] = dataclasses.replace(RUNTIMES["fake"], open=broken)
+    monkeypatch.setitem(RUNTIMES, "fake", dataclasses.replace(RUNTIMES["fake"], open=broken))
     with pytest.raises(ZooError, match=r"no file that fake can read: magic number$"):
         load_exported(path)
     values = json.loads(card_file(path).read_text())
     card_file(path).write_text(json.dumps(values | {"labels": 3}))
     with pytest.raises(ZooError, match="labels must be"):
+        load_exported(path)
+    card_file(path).write_text(json.dumps(values))
+    monkeypatch.setitem(RUNTIMES, "fake", dataclasses.replace(RUNTIMES["fake"], parts=(".part",)))
+    with pytest.raises(MissingFileError, match=r"net.part is missing: it belongs to"):
         load_exported(path)
     card_file(path).unlink()
     with pytest.raises(MissingFileError, match=r"no net.fake.zoo.json beside it"):

@@ -17,7 +17,7 @@ from tests.support.helpers import run_python
 from zoo.errors import ZooError
 from zoo.hub.upload import prepare_upload
 from zoo.preprocessing import Preprocess
-from zoo.tuning import loop, training
+from zoo.tuning import loop, out_folder, training
 from zoo.tuning.settings import Settings
 from zoo.tuning.tune import _name
 
@@ -125,6 +125,13 @@ def test_finished_is_not_done_again(tuned, checkpoint, photos, monkeypatch):
     assert zoo.finetune(checkpoint, photos, tuned.folder, **OPTIONS) == tuned
     with pytest.raises(ZooError, match="a finished checkpoint of other settings: epochs was 3 and"):
         zoo.finetune(checkpoint, photos, tuned.folder, **OPTIONS | {"epochs": 4})
+
+
+def test_two_do_not_work_in_one_folder(checkpoint, photos, tmp_path):
+    out = tmp_path / "shapes"
+    (out / "tuning").mkdir(parents=True)
+    with out_folder.alone(out / "tuning"), pytest.raises(ZooError, match=r"at work in .*shapes"):
+        zoo.finetune(checkpoint, photos, out, **OPTIONS)
 
 
 @pytest.mark.parametrize(

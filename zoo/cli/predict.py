@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.cli.output import add_json, add_verbose, print_json, writing
-from zoo.errors import ImageError, ZooError
+from zoo.errors import ImageError, MissingFileError, ZooError
 
 HELP = "What is in photos; a detector writes PHOTO.objects.png beside each."
 
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from zoo import catalog
     from zoo.hub import index
 
-    if exported := _is_export(arguments.model):
+    if exported := is_export(arguments.model):
         task = "classification"
     else:
         task = catalog.find(index.card(arguments.model).architecture).task
@@ -97,10 +97,17 @@ def _load(model: str, exported: bool) -> Any:
     return load(model)
 
 
-def _is_export(model: str) -> bool:
-    """Whether a path is that of an exported file, with its card beside it."""
+def is_export(model: str) -> bool:
+    """Whether a path is that of an exported file, with its card beside it.
+
+    Raises:
+        MissingFileError: it is a file and has no card.
+    """
     path = Path(model)
-    return path.exists() and path.with_name(f"{path.name}.zoo.json").exists()
+    card = path.with_name(f"{path.name}.zoo.json")
+    if path.is_file() and not card.exists():
+        raise MissingFileError(f"{path} has no {card.name} beside it, as zoo export writes it.")
+    return path.exists() and card.exists()
 
 
 def _options(arguments: argparse.Namespace, task: str) -> dict[str, Any]:

@@ -162,8 +162,12 @@ def load_exported(path: str | os.PathLike) -> ExportedModel:
     card = read_card(path)
     runtime: Runtime = RUNTIMES[card.format]
     runtime.need(runtime.reads)
+    for suffix in runtime.parts:
+        if not path.with_suffix(suffix).exists():
+            raise MissingFileError(f"{path.with_suffix(suffix)} is missing: it belongs to {path}.")
     try:
         return ExportedModel(card, runtime.open(path))
     except Exception as error:  # each runtime has errors of its own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1].strip() if lines else type(error).__name__
         raise ZooError(f"{path} is no file that {card.format} can read: {reason}") from error

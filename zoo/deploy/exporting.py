@@ -1,6 +1,7 @@
 """`zoo.export`: a model as a file of another runtime, run there before it is called done."""
 
 import dataclasses
+import logging
 import os
 import shutil
 import tempfile
@@ -21,10 +22,11 @@ from zoo.deploy.exported import (
     write_card,
 )
 from zoo.deploy.runtime import Runtime
-from zoo.errors import UnknownNameError, ZooError
+from zoo.errors import ImageError, UnknownNameError, ZooError
 from zoo.formats.folding import fold
 from zoo.formats.keras_form import float32
 from zoo.hub.loading import load
+from zoo.images import read_pixels
 from zoo.outputs import output_activation
 from zoo.preprocessing import Preprocess, preprocess
 
@@ -33,6 +35,7 @@ LEAST_AGREEMENT = {"float32": 0.99, "float16": 0.98, "int8": 0.9}
 MOST_PICTURES = 300  # of a folder
 BATCH = 8
 GENERATED = 32
+_log = logging.getLogger("zoo")
 _PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 
 
@@ -85,7 +88,10 @@ def export(
     runtime = _runtime(path, format)
     runtime.check(precision)
     if precision == "int8" and calibrate is None:
-        raise ZooError("int8 needs pictures to calibrate with: calibrate=FOLDER, like its photos.")
+        raise ZooError(
+            "int8 needs pictures to calibrate with: calibrate=FOLDER (--calibrate), "
+            "like its photos."
+        )
     _check_place(path, overwrite)
     if isinstance(model, str | os.PathLike):
         model = load(model)
@@ -124,7 +130,7 @@ def export(
             raise ZooError(
                 f"{path.name} agrees with {model.name} on {card.agreement.top1:.1%} of "
                 f"{len(inputs)} pictures; {LEAST_AGREEMENT[precision]:.0%} are needed. Nothing was "
-                "written. Give more pictures, like those that it is for, or force=True."
+                "written. Give more pictures, like those that it is for, or force=True (--force)."
             )
         for suffix in ("", *runtime.parts):
             _move(made.with_suffix(suffix) if suffix else made, path)
@@ -155,7 +161,11 @@ def _check_place(path: Path, overwrite: bool) -> None:
         raise ZooError(f"{path}: there is no folder {path.absolute().parent}.")
     if path.exists() and not (overwrite and card_file(path).exists()):
         earlier = card_file(path).exists()
-        remedy = "overwrite=True replaces it" if earlier else "and it is no export; choose another"
+        remedy = (
+            "overwrite=True (--overwrite) replaces it"
+            if earlier
+            else "and it is no export; choose another"
+        )
         raise ZooError(f"{path} exists already: {remedy}.")
 
 
@@ -206,7 +216,18 @@ def _sample(calibrate: Any) -> Any:
     if not files:
         raise ZooError(f"{folder} holds no pictures ({', '.join(_PICTURES)}).")
     step = max(1, len(files) // MOST_PICTURES)
-    return [str(path) for path in files[::step][:MOST_PICTURES]]
+    good, problems = [], []
+    for path in files[::step][:MOST_PICTURES]:
+        try:
+            read_pixels(path)
+            good.append(str(path))
+        except ImageError as error:
+            problems.append(str(error))
+    if not good:
+        raise ZooError(f"{folder} holds no picture that can be read: {problems[0]}")
+    if problems:
+        _log.warning("%d files of %s are left out: %s", len(problems), folder, problems[0])
+    return good
 
 
 def generated(settings: Preprocess) -> np.ndarray:

@@ -39,6 +39,8 @@ def to_keras_layers(model: keras.Model) -> keras.Model:
     >>> {type(layer).__module__.partition(".")[0] for layer in model.layers}
     {'keras'}
     """
+    if not isinstance(model, keras.Model):
+        raise ZooError(f"model must be a keras.Model, as of zoo.load. Received: {model!r}")
     if isinstance(model, keras.Sequential) and model.built:
         inputs, outputs = (t[0] if len(t) == 1 else t for t in (model.inputs, model.outputs))
         model = keras.Model(inputs, outputs, name=model.name)

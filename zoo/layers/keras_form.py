@@ -38,7 +38,8 @@ class KerasForm:
                 raise ZooError(
                     f"{place}: there are no layers of Keras for a {kind.__name__} here. Only "
                     "networks of the zoo's and Keras's layers have a plain form, and models within "
-                    "models only where they are of Keras's layers alone."
+                    "models only where they are of Keras's layers alone: take the inner ones one "
+                    "by one."
                 )
         return self.copy(type(layer), layer, x, name)
 

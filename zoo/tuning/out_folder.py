@@ -1,10 +1,13 @@
 """The folder that a fine-tuning writes: what runs there, and what may go on there."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from zoo.errors import ZooError
 from zoo.files import write_atomically
@@ -47,6 +50,30 @@ def begin(
     except OSError as error:
         raise ZooError(f"{out} cannot be written: {error.strerror}.") from error
     return out / WORK, None
+
+
+@contextlib.contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Keeps other processes out of the folder to work in.
+
+    Args:
+        place: Path, of `begin`.
+
+    Raises:
+        ZooError: another process is at work there. A process that ended, however, is not.
+    """
+    lock = filelock.FileLock(place / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ZooError(
+            f"Another process is at work in {place.parent}. Wait for it, or choose another folder "
+            "with out=… (--out)."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def end(out: Path, result: Mapping[str, Any]) -> None:

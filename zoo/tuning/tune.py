@@ -110,21 +110,22 @@ def finetune(
         messages.say(f"{out} is finished: there is nothing left to do.")
         return Tuned.of(out, result)
 
-    keras.utils.set_random_seed(settings.seed)
-    pictures = read_pictures(listing, planned.card.preprocess, place, messages.show)
-    for note in pictures.notes:
-        messages.say(note)
-    data = Data(
-        pictures, *stratified(pictures.y, pictures.digests, settings.validation, settings.seed)
-    )
-    model = load(checkpoint, settings, len(pictures.classes))
-    messages.say(
-        f"{len(pictures.classes)} classes, {len(data.train):,} pictures to learn from, "
-        f"{len(data.valid):,} to validate with, of {pictures.x.shape[1]}x{pictures.x.shape[2]} "
-        f"pixels; {device.describe()}, {model.dtype_policy.name}; in {out}"
-    )
-    progress = train(model, data, settings, place, messages)
-    return finish(name, card, model.zoo_card, data, progress, settings, listing, out)
+    with out_folder.alone(place):
+        keras.utils.set_random_seed(settings.seed)
+        pictures = read_pictures(listing, planned.card.preprocess, place, messages.show)
+        for note in pictures.notes:
+            messages.say(note)
+        data = Data(
+            pictures, *stratified(pictures.y, pictures.digests, settings.validation, settings.seed)
+        )
+        model = load(checkpoint, settings, len(pictures.classes))
+        messages.say(
+            f"{len(pictures.classes)} classes, {len(data.train):,} pictures to learn from, "
+            f"{len(data.valid):,} to validate with, of {pictures.x.shape[1]}x{pictures.x.shape[2]} "
+            f"pixels; {device.describe()}, {model.dtype_policy.name}; in {out}"
+        )
+        progress = train(model, data, settings, place, messages)
+        return finish(name, card, model.zoo_card, data, progress, settings, listing, out)
 
 
 def _check(card: Card) -> None:
