@@ -1,22 +1,8 @@
 """What models of all tasks need to be trained."""
 
-import contextlib
-from collections.abc import Iterator
-
 import keras
 
 from training.engines.engine import Engine
-
-
-@contextlib.contextmanager
-def policy(dtype: str) -> Iterator[None]:
-    """Within it, layers are made with a dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def synchronize(network: keras.Model, engine: Engine) -> None:

@@ -24,9 +24,9 @@ from zoo.deploy.exported import (
 from zoo.deploy.runtime import Runtime
 from zoo.errors import ImageError, UnknownNameError, ZooError
 from zoo.formats.folding import fold
-from zoo.formats.keras_form import float32
 from zoo.hub.loading import load
 from zoo.images import read_pixels
+from zoo.models.policy import dtype_policy
 from zoo.outputs import output_activation
 from zoo.preprocessing import Preprocess, preprocess
 
@@ -249,7 +249,7 @@ def _with_normalization(model: keras.Model, settings: Preprocess) -> keras.Model
     shape = model.input_shape[1:]
     mean, std = (np.array(values) / settings.scale for values in (settings.mean, settings.std))
     norm = layers.BatchNormalization(epsilon=0.0, center=False, scale=False, name="normalize")
-    with float32():
+    with dtype_policy("float32"):
         x = pixels = keras.Input(shape, name="pixels")
         if len(mean) == settings.channels:
             x = norm(x)

@@ -16,10 +16,11 @@ import numpy as np
 from keras import layers
 
 from zoo.formats.affine import Affine, Linear
-from zoo.formats.keras_form import float32, to_keras_layers
+from zoo.formats.keras_form import to_keras_layers
 from zoo.layers.keras_form import KerasForm
 from zoo.models.cost import multiply_adds
 from zoo.models.deferred import build_without_values, fill
+from zoo.models.policy import dtype_policy
 
 # Nothing in inference.
 IDLE = (
@@ -135,7 +136,7 @@ def fold(model: keras.Model) -> keras.Model:
             return form.apply(layer, x, layer.name)
         return form.copy(type(layer), layer, x, layer.name, weights=linear.weights, use_bias=True)
 
-    with float32():
+    with dtype_policy("float32"):
         folded = build_without_values(
             lambda: keras.models.clone_model(
                 plain, clone_function=lambda layer: layer, call_function=call

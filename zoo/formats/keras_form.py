@@ -1,13 +1,11 @@
 """Networks of the zoo as networks of Keras's own layers, for programs that do not have the zoo."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import keras
 
 from zoo.errors import ZooError
 from zoo.layers.keras_form import KerasForm
 from zoo.models.deferred import build_without_values, fill
+from zoo.models.policy import dtype_policy
 
 # More end in a RecursionError, after minutes.
 _MOST_LAYERS = 2000
@@ -50,7 +48,7 @@ def to_keras_layers(model: keras.Model) -> keras.Model:
     if len(model._flatten_layers()) > _MOST_LAYERS:
         raise ZooError(too_deep)
     form = KerasForm()
-    with float32():
+    with dtype_policy("float32"):
         try:
             plain = build_without_values(
                 lambda: keras.models.clone_model(
@@ -63,14 +61,3 @@ def to_keras_layers(model: keras.Model) -> keras.Model:
             raise ZooError(too_deep) from None
         fill(plain, form.values)
     return plain
-
-
-@contextmanager
-def float32() -> Iterator[None]:
-    """Within it, models are built in float32, whatever policy the program has."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)

@@ -13,13 +13,13 @@ from zoo.checkpoint.card import Card
 from zoo.checkpoint.tensors import MAX_SHARD_SIZE
 from zoo.errors import HubError, ZooError
 from zoo.files import write_atomically
-from zoo.formats.keras_form import float32
 from zoo.hub import remote
 from zoo.hub.errors import translated
 from zoo.hub.pins import read_pins
 from zoo.hub.published import Published
 from zoo.hub.repository import compare, look, send, verify
 from zoo.hub.upload import entry_of, prepare_upload, weights_of
+from zoo.models.policy import dtype_policy
 
 
 def publish(
@@ -96,7 +96,7 @@ def publish(
     api = hub.HfApi(token=token, library_name="zoo")
     with translated(repo):
         state = look(api, repo)
-    with tempfile.TemporaryDirectory() as name, float32():
+    with tempfile.TemporaryDirectory() as name, dtype_policy("float32"):
         folder = Path(name)
         upload = prepare_upload(model, folder, to, card, max_shard_size)
         local = {path.name: entry_of(path) for path in sorted(folder.iterdir())}

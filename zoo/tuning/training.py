@@ -1,9 +1,7 @@
 """The training itself: the linear probe, then all of the net."""
 
-import contextlib
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import keras
 import numpy as np
 
 from zoo.hub import loading
+from zoo.models.policy import dtype_policy
 from zoo.preprocessing import Preprocess, settings_of
 from zoo.tuning import figures, loop
 from zoo.tuning.batches import Batches
@@ -55,7 +54,7 @@ def load(checkpoint: str | os.PathLike, settings: Settings, classes: int) -> ker
         settings: Settings.
         classes: int.
     """
-    with _policy(settings.policy):
+    with dtype_policy(settings.policy):
         return loading.load(
             checkpoint,
             num_classes=classes,
@@ -152,14 +151,3 @@ def _probe(
     layer.kernel.assign(kernel)
     layer.bias.assign(bias)
     return figures.loss_and_accuracy(figures.softmax(features @ kernel + bias), y)
-
-
-@contextlib.contextmanager
-def _policy(dtype: str) -> Iterator[None]:
-    """Within it, layers are made with a dtype policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

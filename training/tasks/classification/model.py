@@ -8,8 +8,9 @@ from training.engines.engine import Engine
 from training.optimizer import optimizer
 from training.tasks.classification.recipe import ClassificationRecipe
 from training.tasks.classification.schedule import rate
-from training.tasks.model import model_class, policy, synchronize
+from training.tasks.model import model_class, synchronize
 from zoo.errors import ZooError
+from zoo.models.policy import dtype_policy
 from zoo.models.transfer import copy_weights
 
 
@@ -44,7 +45,7 @@ def build(
     Raises:
         ZooError: `recipe.weights` do not fit.
     """
-    with policy(recipe.dtype), engine.scope():
+    with dtype_policy(recipe.dtype), engine.scope():
         return _build(recipe, labels, dtype, updates_per_epoch, engine)
 
 

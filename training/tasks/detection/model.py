@@ -6,7 +6,8 @@ from training.engines.engine import Engine
 from training.optimizer import falling, optimizer
 from training.tasks.detection.network import network
 from training.tasks.detection.recipe import DetectionRecipe
-from training.tasks.model import model_class, policy, synchronize
+from training.tasks.model import model_class, synchronize
+from zoo.models.policy import dtype_policy
 
 
 @keras.saving.register_keras_serializable("zoo_training")
@@ -27,7 +28,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 def build(recipe: DetectionRecipe, labels: tuple[str, ...], engine: Engine) -> keras.Model:
     """The compiled detector for these classes, within the engine's scope. Its losses are its
     own."""
-    with policy(recipe.dtype), engine.scope():
+    with dtype_policy(recipe.dtype), engine.scope():
         model = network(recipe, labels)
         synchronize(model, engine)
         # The zoo makes detectors of its own class; what differs is the steps of `fit`.
